@@ -21,6 +21,8 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification
 
 MAX_TOKENS = 128  # the longest training row has 66 tokens: nothing is cut
+LAST_SPECIAL_ID = 999  # below are [PAD], [CLS], [SEP], [MASK] and unused pieces
+MASK_ID = 103
 AVERAGE_EVERY_STEPS = 8  # the moving average of the weights costs as much as a tenth of a step
 
 
@@ -38,6 +40,9 @@ def parse_arguments():
     parser.add_argument("--rdrop", type=float, default=0.0, help="weight of the R-Drop consistency term; 0 = off")
     parser.add_argument("--smoothing", type=float, default=0.0)
     parser.add_argument("--ema", type=float, default=0.999)
+    parser.add_argument("--mask", type=float, default=0.0, help="share of the tokens replaced by [MASK]")
+    parser.add_argument("--freeze-words", action="store_true", help="keep the word embeddings as they were pretrained")
+    parser.add_argument("--long-twice", action="store_true", help="show rows of twelve words or more twice an epoch")
     parser.add_argument("--teachers", nargs="*", default=[], help="logits files of earlier runs to distil from")
     parser.add_argument("--distil", type=float, default=0.7, help="share of the loss that comes from the teachers")
     parser.add_argument("--dump-logits", action="store_true", help="write logits of every training row at the end")
@@ -107,13 +112,13 @@ def padded(sequences):
     return ids, mask
 
 
-def length_sorted_batches(lengths, batch, generator):
+def length_sorted_batches(rows, length, batch, generator):
     """Shuffled batches of rows of like length: sorted within chunks of 64 batches, so order stays random."""
-    order = list(range(len(lengths)))
+    order = list(rows)
     generator.shuffle(order)
     batches = []
     for start in range(0, len(order), batch * 64):
-        chunk = sorted(order[start : start + batch * 64], key=lambda i: lengths[i])
+        chunk = sorted(order[start : start + batch * 64], key=length)
         batches += [chunk[i : i + batch] for i in range(0, len(chunk), batch)]
     generator.shuffle(batches)
     return batches
@@ -123,6 +128,8 @@ def parameter_groups(model, lr, decay, weight_decay=0.01):
     layers = model.config.num_hidden_layers
     groups = []
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         found = re.search(r"encoder\.layer\.(\d+)\.", name)
         depth = int(found.group(1)) + 1 if found else (0 if "embeddings" in name else layers + 1)
         no_decay = name.endswith("bias") or "LayerNorm" in name
@@ -188,8 +195,12 @@ def main():
     config.num_labels = 2
     config.id2label = {0: "NEGATIVE", 1: "POSITIVE"}
     config.label2id = {"NEGATIVE": 0, "POSITIVE": 1}
-    config.hidden_dropout_prob = config.attention_probs_dropout_prob = args.dropout
-    model = BertForSequenceClassification.from_pretrained(args.encoder, config=config, attn_implementation="sdpa")
+    config.hidden_dropout_prob = args.dropout
+    config.attention_probs_dropout_prob = 0.0
+    model = BertForSequenceClassification.from_pretrained(args.encoder, config=config, attn_implementation="eager")
+
+    if args.freeze_words:
+        model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
 
     plain = encode([text for text, _ in train])
     natural = encode([as_people_write(text) for text, _ in train])
@@ -198,8 +209,11 @@ def main():
     validation_labels = torch.tensor([label for _, label in validation])
     teacher = torch.stack([torch.softmax(torch.load(path), -1) for path in args.teachers]).mean(0) if args.teachers else None
 
+    rows_of_epoch = list(range(len(train)))
+    if args.long_twice:
+        rows_of_epoch += [i for i, (text, _) in enumerate(train) if len(text.split()) >= 12]
     optimizer = torch.optim.AdamW(parameter_groups(model, args.lr, args.layer_decay), eps=1e-6, fused=True)
-    steps_total = args.epochs * math.ceil(len(train) / args.batch)
+    steps_total = args.epochs * math.ceil(len(rows_of_epoch) / args.batch)
     warmup = int(0.06 * steps_total)
     average = {name: value.detach().clone() for name, value in model.state_dict().items()}
     checkpoint_path = os.path.join(args.out, "checkpoint.pt")
@@ -221,10 +235,13 @@ def main():
         return result
 
     for epoch in range(first_epoch, args.epochs):
-        started, total_loss, batches = time.time(), 0.0, length_sorted_batches([len(ids) for ids in plain], args.batch, generator)
+        started, total_loss, batches = time.time(), 0.0, length_sorted_batches(rows_of_epoch, lambda i: len(plain[i]), args.batch, generator)
         for batch in batches:
             model.train()
             ids, mask = padded([(natural if generator.random() < 0.5 else plain)[i] for i in batch])
+            if args.mask:
+                hidden = (torch.rand(ids.shape) < args.mask) & (ids > LAST_SPECIAL_ID)
+                ids = ids.masked_fill(hidden, MASK_ID)
             if args.rdrop:
                 ids, mask = ids.repeat(2, 1), mask.repeat(2, 1)
             with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -256,9 +273,11 @@ def main():
                     for name, value in model.state_dict().items():
                         if value.dtype.is_floating_point:
                             average[name].mul_(decay).add_(value, alpha=1 - decay)
-        averaged = with_average(lambda: accuracy(logits_of(model, validation_ids), validation_labels))
+        validation_logits = with_average(lambda: logits_of(model, validation_ids))
+        averaged = accuracy(validation_logits, validation_labels)
         raw = accuracy(logits_of(model, validation_ids), validation_labels)
-        say(f"epoch {epoch + 1}: loss {total_loss / len(batches):.4f}, hold-out {averaged:.4f} averaged, {raw:.4f} raw, {time.time() - started:.0f} s")
+        nll = F.cross_entropy(validation_logits / fitted_temperature(validation_logits, validation_labels), validation_labels).item()
+        say(f"epoch {epoch + 1}: loss {total_loss / len(batches):.4f}, hold-out {averaged:.4f} averaged ({nll:.4f} nats), {raw:.4f} raw, {time.time() - started:.0f} s")
         if averaged > best:
             best = averaged
             torch.save(average, os.path.join(args.out, "best.pt"))

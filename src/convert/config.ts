@@ -1,0 +1,114 @@
+/** What a classifier's `config.json` says, in one vocabulary for both families. */
+export type ClassifierConfig = {
+  family: 'bert' | 'distilbert'
+  layers: number
+  hidden: number
+  heads: number
+  intermediate: number
+  vocabulary: number
+  positions: number
+  layerNormEpsilon: number
+  /** in the order of the logits */
+  labels: string[]
+  problemType: ProblemType | undefined
+  /** the pipeline's own default activation, where a config sets one */
+  functionToApply: string | undefined
+}
+
+export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification'
+
+const PROBLEM_TYPES = ['regression', 'single_label_classification', 'multi_label_classification']
+
+/** DistilBERT's code has the value built in; BERT's config names it. */
+const DISTILBERT_LAYER_NORM_EPSILON = 1e-12
+
+/** Far above any real model; below it nothing that a config claims can exhaust the memory by itself. */
+const MAX_SIZE = 1_000_000
+
+/**
+ * Reads the `config.json` of a sequence classifier.
+ *
+ * @param json the parsed file
+ * @throws Error that says which field is wrong, or what is not supported
+ */
+export function readClassifierConfig(json: unknown): ClassifierConfig {
+  if (typeof json !== 'object' || json === null) throw new Error('config.json is not a JSON object')
+  const config = json as Record<string, unknown>
+  const size = sizeReader(config)
+  const family = config.model_type
+  if (family !== 'bert' && family !== 'distilbert') {
+    throw new Error(`config.json: model_type ${JSON.stringify(family)} is not supported; bert and distilbert are`)
+  }
+  const activation = config[family === 'bert' ? 'hidden_act' : 'activation'] ?? 'gelu'
+  if (activation !== 'gelu') throw new Error(`config.json: the activation ${JSON.stringify(activation)} is not supported; gelu is`)
+  const positionType = config.position_embedding_type ?? 'absolute'
+  if (positionType !== 'absolute') {
+    throw new Error(`config.json: position_embedding_type ${JSON.stringify(positionType)} is not supported; absolute is`)
+  }
+  const read: ClassifierConfig = {
+    family,
+    ...(family === 'bert'
+      ? {
+          layers: size('num_hidden_layers'),
+          hidden: size('hidden_size'),
+          heads: size('num_attention_heads'),
+          intermediate: size('intermediate_size'),
+          layerNormEpsilon: epsilon(config.layer_norm_eps),
+        }
+      : {
+          layers: size('n_layers'),
+          hidden: size('dim'),
+          heads: size('n_heads'),
+          intermediate: size('hidden_dim'),
+          layerNormEpsilon: DISTILBERT_LAYER_NORM_EPSILON,
+        }),
+    vocabulary: size('vocab_size'),
+    positions: size('max_position_embeddings'),
+    labels: labels(config),
+    problemType: problemType(config.problem_type),
+    functionToApply: typeof config.function_to_apply === 'string' ? config.function_to_apply : undefined,
+  }
+  if (read.hidden % read.heads !== 0) {
+    throw new Error(`config.json: a width of ${read.hidden} does not divide by ${read.heads} heads`)
+  }
+  return read
+}
+
+function sizeReader(config: Record<string, unknown>): (field: string) => number {
+  return (field) => {
+    const value = config[field]
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > MAX_SIZE) {
+      throw new Error(`config.json: ${field} must be a whole number from 1 to ${MAX_SIZE}, not ${JSON.stringify(value)}`)
+    }
+    return value
+  }
+}
+
+function epsilon(value: unknown): number {
+  if (value === undefined) return 1e-12
+  if (typeof value !== 'number' || !(value >= 0 && value < 1)) {
+    throw new Error(`config.json: layer_norm_eps must be a small number, not ${JSON.stringify(value)}`)
+  }
+  return value
+}
+
+function problemType(value: unknown): ProblemType | undefined {
+  if (value === undefined || value === null) return undefined
+  if (!PROBLEM_TYPES.includes(value as string)) {
+    throw new Error(`config.json: problem_type ${JSON.stringify(value)} is none of ${PROBLEM_TYPES.join(', ')}`)
+  }
+  return value as ProblemType
+}
+
+/** transformers names the labels LABEL_0, LABEL_1 where a config has only their number, and has two by default. */
+function labels(config: Record<string, unknown>): string[] {
+  const named = config.id2label
+  if (typeof named === 'object' && named !== null) {
+    const count = Object.keys(named).length
+    const list = Array.from({ length: count }, (_, id) => (named as Record<string, unknown>)[id])
+    if (count > 0 && list.every((label) => typeof label === 'string')) return list
+    throw new Error('config.json: id2label must give a name to each of 0, 1, 2 …')
+  }
+  const count = config.num_labels === undefined ? 2 : sizeReader(config)('num_labels')
+  return Array.from({ length: count }, (_, id) => `LABEL_${id}`)
+}

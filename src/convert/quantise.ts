@@ -1,0 +1,41 @@
+import type { QuantizedTable } from '../engine/network.ts'
+
+/** The largest magnitude of a weight; −128 is not used, so that the range is symmetric. */
+const MAX_WEIGHT = 127
+
+/**
+ * Quantises a float matrix to INT8, symmetric, one scale a row: |error| ≤ scale / 2.
+ *
+ * @param values [rows, columns]
+ */
+export function quantiseRows(values: Float32Array, rows: number, columns: number): QuantizedTable {
+  const weights = sharedInt8(rows * columns)
+  const scales = sharedFloat32(rows)
+  for (let row = 0; row < rows; row++) {
+    const start = row * columns
+    let largest = 0
+    for (let i = start; i < start + columns; i++) largest = Math.max(largest, Math.abs(values[i]!))
+    if (!Number.isFinite(largest)) throw new Error('a weight is not a finite number')
+    // A row of zeros keeps a scale of one, so that nothing divides by zero.
+    const scale = Math.fround(largest === 0 ? 1 : largest / MAX_WEIGHT)
+    scales[row] = scale
+    for (let i = start; i < start + columns; i++) weights[i] = roundHalfToEven(values[i]! / scale)
+  }
+  return { rows, columns, weights, scales }
+}
+
+/** Rounds as IEEE 754 and torch do, so that a reference in another language agrees to the last weight. */
+function roundHalfToEven(value: number): number {
+  const rounded = Math.round(value)
+  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded
+}
+
+/** Zeroed memory that worker threads may share. */
+export function sharedFloat32(length: number): Float32Array<SharedArrayBuffer> {
+  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT))
+}
+
+/** Zeroed memory that worker threads may share. */
+export function sharedInt8(length: number): Int8Array<SharedArrayBuffer> {
+  return new Int8Array(new SharedArrayBuffer(length))
+}

@@ -1,0 +1,41 @@
+import type { ErrorCode, ValenceError } from '../../errors.ts'
+import { type ErrorAnswer, retryAfter } from '../dialect.ts'
+
+/**
+ * Statuses as the Inference API answers them; its clients show `error` only where it is a string.
+ *
+ * Nothing here is a 503: the npm client repeats a request that got one at once, without delay or end (2,000 times a
+ * second), so 503 is right only for what waiting a moment on our side would mend.
+ */
+const STATUS: Record<ErrorCode, number> = {
+  invalid_request: 400,
+  body_missing: 400,
+  body_not_json: 400,
+  body_too_large: 413,
+  bad_path: 400,
+  unauthenticated: 401,
+  model_not_found: 404,
+  model_unavailable: 400,
+  route_not_found: 404,
+  method_not_allowed: 405,
+  busy: 429,
+  timed_out: 504,
+  aborted: 499,
+  shutting_down: 502,
+  internal: 500,
+}
+
+const MESSAGE: Partial<Record<ErrorCode, (error: ValenceError) => string>> = {
+  unauthenticated: () => 'Invalid credentials in Authorization header',
+  model_not_found: ({ details }) => `Model ${details.model} does not exist`,
+  busy: ({ message }) => `Rate limit reached. ${message}`,
+  internal: () => 'unknown error',
+}
+
+export function renderError(error: ValenceError): ErrorAnswer {
+  return {
+    status: STATUS[error.code],
+    headers: retryAfter(error),
+    body: { error: MESSAGE[error.code]?.(error) ?? error.message },
+  }
+}

@@ -1,0 +1,175 @@
+import { ValenceError } from '../errors.ts'
+import type { EncodedText, PackAnswer } from './backend.ts'
+
+/**
+ * The queue between requests and workers.
+ *
+ * A job is one text of one model: waiting → running → done. Identical texts that are under way share one job. A job
+ * lives as long as somebody waits for it: when the last one goes away, a waiting job leaves the queue at once and frees
+ * its place, and a running one finishes for nobody.
+ */
+export type Batcher = {
+  /**
+   * Admits all of the texts or none.
+   *
+   * @returns one result a text, in their order
+   * @throws ValenceError `busy` where the queue has no room for all the new ones
+   */
+  submit(texts: readonly QueuedText[], signal: AbortSignal): Promise<JobResult[]>
+  /** Starts what can be started; the pool calls it when a worker is free. */
+  dispatch(): void
+  /** texts that wait and texts that run */
+  depth(): { waiting: number; running: number }
+  /** Rejects whatever waits. */
+  close(): void
+}
+
+export type QueuedText = {
+  modelId: string
+  /** what makes two texts identical, the model aside */
+  key: string
+  encoded: EncodedText
+}
+
+export type JobResult = { logits: Float32Array; queueMs: number; inferenceMs: number }
+
+type Waiter = { resolve: (result: JobResult) => void; reject: (reason: unknown) => void }
+
+type Job = QueuedText & {
+  waiters: Set<Waiter>
+  enqueuedAt: number
+}
+
+/**
+ * Short texts go to a worker together, so that messages between threads stay a small share of the work: a pack takes
+ * some 5 ms at this size, a message 0.05 ms. Larger packs only make the first text of a pack wait for the last.
+ */
+const PACK_TOKENS = 64
+
+/** A full queue drains in about this time on a small machine; any honest answer is better than none. */
+const RETRY_AFTER_SECONDS = 1
+
+export function createBatcher(options: {
+  /** the most texts that may wait */
+  maxWaiting: number
+  pool: { idle(): number; run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]> }
+}): Batcher {
+  /** in the order of arrival, which a Map keeps */
+  const waiting = new Map<string, Job>()
+  const running = new Map<string, Job>()
+  let closed = false
+
+  function admit(texts: readonly QueuedText[]): Job[] {
+    const now = performance.now()
+    const fresh = new Map<string, Job>()
+    const jobs = texts.map((text) => {
+      const id = jobId(text)
+      const known = waiting.get(id) ?? running.get(id) ?? fresh.get(id)
+      if (known) return known
+      const job: Job = { ...text, waiters: new Set(), enqueuedAt: now }
+      fresh.set(id, job)
+      return job
+    })
+    if (waiting.size + fresh.size > options.maxWaiting) throw queueFull(texts.length, options.maxWaiting)
+    for (const [id, job] of fresh) waiting.set(id, job)
+    return jobs
+  }
+
+  /** Waits for all the jobs; leaves them all when the signal aborts or one of them fails. */
+  function join(jobs: Job[], signal: AbortSignal): Promise<JobResult[]> {
+    return new Promise((resolve, reject) => {
+      const results: JobResult[] = new Array(jobs.length)
+      let left = jobs.length
+      const waiters = jobs.map((_, index): Waiter => ({
+        resolve: (result) => {
+          results[index] = result
+          if (--left > 0) return
+          signal.removeEventListener('abort', onAbort)
+          resolve(results)
+        },
+        reject: giveUp,
+      }))
+      const onAbort = () => giveUp(signal.reason)
+      function giveUp(reason: unknown): void {
+        signal.removeEventListener('abort', onAbort)
+        for (const [index, job] of jobs.entries()) leave(job, waiters[index]!)
+        reject(reason)
+      }
+      for (const [index, job] of jobs.entries()) job.waiters.add(waiters[index]!)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+
+  function leave(job: Job, waiter: Waiter): void {
+    job.waiters.delete(waiter)
+    if (job.waiters.size === 0) waiting.delete(jobId(job))
+  }
+
+  /** Takes the oldest texts of one model, up to the pack's size; at least one. */
+  function takePack(): Job[] {
+    const pack: Job[] = []
+    let tokens = 0
+    for (const [id, job] of waiting) {
+      if (pack.length > 0 && (job.modelId !== pack[0]!.modelId || tokens + job.encoded.ids.length > PACK_TOKENS)) break
+      waiting.delete(id)
+      running.set(id, job)
+      pack.push(job)
+      tokens += job.encoded.ids.length
+    }
+    return pack
+  }
+
+  async function runPack(pack: Job[]): Promise<void> {
+    const startedAt = performance.now()
+    try {
+      const texts = pack.map((job) => job.encoded)
+      const answers = await options.pool.run(pack[0]!.modelId, texts)
+      pack.forEach((job, index) => {
+        const { logits, inferenceMs } = answers[index]!
+        settle(job, (waiter) => waiter.resolve({ logits, inferenceMs, queueMs: startedAt - job.enqueuedAt }))
+      })
+    } catch (cause) {
+      const error = new ValenceError('internal', 'The model failed on this text. The server log has the cause.', { cause })
+      for (const job of pack) settle(job, (waiter) => waiter.reject(error))
+    }
+  }
+
+  function settle(job: Job, tell: (waiter: Waiter) => void): void {
+    running.delete(jobId(job))
+    // A copy: a waiter that gives up leaves the set.
+    for (const waiter of [...job.waiters]) tell(waiter)
+  }
+
+  const batcher: Batcher = {
+    async submit(texts, signal) {
+      if (closed) throw new ValenceError('shutting_down', 'The server is shutting down.')
+      signal.throwIfAborted()
+      const results = join(admit(texts), signal)
+      batcher.dispatch()
+      return results
+    },
+    dispatch() {
+      while (waiting.size > 0 && options.pool.idle() > 0) void runPack(takePack())
+    },
+    depth: () => ({ waiting: waiting.size, running: running.size }),
+    close() {
+      closed = true
+      const error = new ValenceError('shutting_down', 'The server is shutting down.')
+      for (const job of [...waiting.values()]) settle(job, (waiter) => waiter.reject(error))
+    },
+  }
+  return batcher
+}
+
+function jobId({ modelId, key }: QueuedText): string {
+  return `${modelId}\n${key}`
+}
+
+function queueFull(texts: number, maxWaiting: number): ValenceError {
+  if (texts > maxWaiting) {
+    return new ValenceError('invalid_request', `A request may hold at most ${maxWaiting} texts; this one has ${texts}.`)
+  }
+  return new ValenceError('busy', 'The server has as many texts waiting as it takes. Try again shortly.', {
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+  })
+}

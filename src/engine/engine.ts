@@ -1,0 +1,116 @@
+import { Buffer } from 'node:buffer'
+import { setImmediate } from 'node:timers/promises'
+import { type Activation, activate } from './activation.ts'
+import { createBatcher, type QueuedText } from './batcher.ts'
+import type { Network } from './network.ts'
+import { createPool } from './pool.ts'
+import type { Tokenizer } from './tokenizer/tokenizer.ts'
+
+/** A model that the engine can run. */
+export type EngineModel = {
+  id: string
+  network: Network
+  tokenizer: Tokenizer
+  /** in the order of the logits */
+  labels: string[]
+  /** what makes scores of the logits where a request does not say */
+  activation: Activation
+}
+
+/** A text, or a pair of texts that are read together. */
+export type TextInput = { text: string; pair?: string | undefined }
+
+export type LabelScore = { label: string; score: number }
+
+/** What the engine says about one text. */
+export type Classification = {
+  /** in the model's own order of labels */
+  scores: LabelScore[]
+  /** what the network read, special tokens included */
+  tokens: number
+  /** whether the text was longer than the network reads */
+  truncated: boolean
+  timings: Timings
+}
+
+export type Timings = { tokenizeMs: number; queueMs: number; inferenceMs: number }
+
+export type ClassifyOptions = { activation?: Activation | undefined; signal: AbortSignal }
+
+export type Engine = {
+  load(model: EngineModel): Promise<void>
+  /**
+   * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
+   *
+   * @throws ValenceError `busy`, `shutting_down` or `internal`; the signal's reason where it is aborted
+   */
+  classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
+  depth(): { waiting: number; running: number }
+  close(): Promise<void>
+}
+
+/** How long a list of texts may hold the event loop before others get a turn. */
+const SLICE_MS = 4
+
+export function createEngine(options: {
+  workers: number
+  maxWaiting: number
+  onWorkerFailure: (error: Error) => void
+}): Engine {
+  const models = new Map<string, EngineModel>()
+  const pool = createPool(options.workers, {
+    onFailure: options.onWorkerFailure,
+    onIdle: () => batcher.dispatch(),
+  })
+  const batcher = createBatcher({ maxWaiting: options.maxWaiting, pool })
+
+  return {
+    async load(model) {
+      await pool.load(model.id, model.network)
+      models.set(model.id, model)
+      batcher.dispatch()
+    },
+    async classify(modelId, inputs, { activation, signal }) {
+      const model = models.get(modelId)
+      if (!model) throw new Error(`the model ${modelId} is not loaded`)
+      const encoded = await encodeAll(model, inputs, signal)
+      const results = await batcher.submit(encoded, signal)
+      return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
+        const { encoded: sequence, truncated, tokenizeMs } = encoded[index]!
+        const scores = activate(logits, activation ?? model.activation)
+        return {
+          scores: scores.map((score, label) => ({ label: model.labels[label]!, score })),
+          tokens: sequence.ids.length,
+          truncated,
+          timings: { tokenizeMs, queueMs, inferenceMs },
+        }
+      })
+    },
+    depth: () => batcher.depth(),
+    async close() {
+      batcher.close()
+      await pool.close()
+    },
+  }
+}
+
+type Encoded = QueuedText & { truncated: boolean; tokenizeMs: number }
+
+async function encodeAll(model: EngineModel, inputs: readonly TextInput[], signal: AbortSignal): Promise<Encoded[]> {
+  const all: Encoded[] = []
+  let sliceStart = performance.now()
+  for (const { text, pair } of inputs) {
+    const started = performance.now()
+    if (started - sliceStart > SLICE_MS) {
+      await setImmediate()
+      signal.throwIfAborted()
+      sliceStart = performance.now()
+    }
+    const { ids, typeIds, truncated } = model.tokenizer.encode(text, pair)
+    const tokenizeMs = performance.now() - started
+    // The tokens are the text as the network sees it; a key of tokens also joins texts that differ in spaces alone.
+    const key = `${Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')}\n${typeIds.indexOf(1)}`
+    all.push({ modelId: model.id, key, encoded: { ids, typeIds }, truncated, tokenizeMs })
+  }
+  return all
+}

@@ -1,0 +1,71 @@
+/**
+ * The engine's form of a model: one encoder (BERT or DistilBERT) with a classification head, INT8 where the work is.
+ *
+ * All arrays lie on shared memory, so that handing a network to a worker thread copies nothing. Matrices are row-major
+ * with one row an output channel: y[o] = scales[o] · Σ weights[o, i] · x[i] + bias[o].
+ */
+export type Network = {
+  hidden: number
+  heads: number
+  labels: number
+  /** the most tokens that a text may have, special tokens included */
+  maxTokens: number
+  layerNormEpsilon: number
+  wordEmbeddings: QuantizedTable
+  /** [maxTokens, hidden] */
+  positionEmbeddings: Float32Array
+  /** [2, hidden]; DistilBERT has none */
+  typeEmbeddings: Float32Array | undefined
+  embeddingNorm: LayerNorm
+  layers: EncoderLayer[]
+  /** hidden → hidden on the [CLS] token, then `headActivation` */
+  headDense: FloatLinear
+  headActivation: 'tanh' | 'relu'
+  /** hidden → labels */
+  classifier: FloatLinear
+}
+
+/** Symmetric INT8 with one scale a row: value = scales[row] · weights[row, column]. */
+export type QuantizedTable = {
+  rows: number
+  columns: number
+  /** [rows, columns] */
+  weights: Int8Array
+  /** [rows] */
+  scales: Float32Array
+}
+
+/** A matrix product with bias; rows are outputs, columns inputs. */
+export type QuantizedLinear = QuantizedTable & {
+  /** [rows] */
+  bias: Float32Array
+}
+
+/** The small products after the last layer stay in float: they cost nothing and decide the answer. */
+export type FloatLinear = {
+  rows: number
+  columns: number
+  /** [rows, columns] */
+  weights: Float32Array
+  /** [rows] */
+  bias: Float32Array
+}
+
+export type LayerNorm = {
+  /** [hidden] */
+  weight: Float32Array
+  /** [hidden] */
+  bias: Float32Array
+}
+
+export type EncoderLayer = {
+  /** [3·hidden, hidden]: queries, keys, values, one below the other */
+  queryKeyValue: QuantizedLinear
+  attentionOutput: QuantizedLinear
+  attentionNorm: LayerNorm
+  /** hidden → intermediate, then GELU */
+  expand: QuantizedLinear
+  /** intermediate → hidden */
+  contract: QuantizedLinear
+  outputNorm: LayerNorm
+}

@@ -1,0 +1,114 @@
+import { Worker } from 'node:worker_threads'
+import type { EncodedText, PackAnswer } from './backend.ts'
+import type { Network } from './network.ts'
+import type { FromWorker, ToWorker } from './protocol.ts'
+
+/**
+ * Worker threads, each with every model loaded and one pack at a time.
+ *
+ * A worker is starting → idle ⇄ busy → gone. One that dies takes its pack with it (the pack's promise rejects) and is
+ * started anew with the same models; one that dies while it starts is not, so that a fault that is there every time
+ * cannot spin.
+ */
+export type Pool = {
+  load(modelId: string, network: Network): Promise<void>
+  /** how many more packs may be given now */
+  idle(): number
+  /** Runs a pack on an idle worker; call it only while `idle()` is not 0. */
+  run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]>
+  close(): Promise<void>
+}
+
+type Member = {
+  worker: Worker
+  state: 'starting' | 'idle' | 'busy'
+  /** requests sent and not answered, by id */
+  pending: Map<number, { resolve: (reply: FromWorker) => void; reject: (error: Error) => void }>
+}
+
+/**
+ * @param onFailure told when a worker died; it is started anew
+ * @param onIdle told when a worker has become free
+ */
+export function createPool(
+  size: number,
+  { onFailure, onIdle }: { onFailure: (error: Error) => void; onIdle: () => void },
+): Pool {
+  const networks = new Map<string, Network>()
+  const members = new Set<Member>()
+  let nextId = 0
+  let closing = false
+
+  function ask(member: Member, request: ToWorker): Promise<FromWorker> {
+    return new Promise((resolve, reject) => {
+      member.pending.set(request.id, { resolve, reject })
+      member.worker.postMessage(request)
+    })
+  }
+
+  function spawn(): Member {
+    const member: Member = {
+      worker: new Worker(new URL('./worker.ts', import.meta.url)),
+      state: 'starting',
+      pending: new Map(),
+    }
+    members.add(member)
+    let failure = new Error('a worker thread stopped')
+    member.worker.on('message', (reply: FromWorker) => {
+      const waiting = member.pending.get(reply.id)
+      member.pending.delete(reply.id)
+      if (reply.type === 'failed') waiting?.reject(new Error(reply.message))
+      else waiting?.resolve(reply)
+    })
+    member.worker.on('error', (error) => {
+      failure = error instanceof Error ? error : new Error(String(error))
+    })
+    member.worker.on('exit', () => gone(member, failure))
+    return member
+  }
+
+  function gone(member: Member, failure: Error): void {
+    members.delete(member)
+    for (const { reject } of member.pending.values()) reject(failure)
+    if (closing) return
+    onFailure(failure)
+    if (member.state !== 'starting') void start().catch(onFailure)
+  }
+
+  async function start(): Promise<void> {
+    const member = spawn()
+    for (const [modelId, network] of networks) await ask(member, { type: 'load', id: nextId++, modelId, network })
+    member.state = 'idle'
+    onIdle()
+  }
+
+  const firstStart = Promise.all(Array.from({ length: size }, start))
+  // Whoever calls `load` hears of a failure; before that nobody listens, and that must not end the process.
+  firstStart.catch(() => {})
+
+  return {
+    async load(modelId, network) {
+      await firstStart
+      networks.set(modelId, network)
+      await Promise.all([...members].map((member) => ask(member, { type: 'load', id: nextId++, modelId, network })))
+    },
+    idle: () => [...members].filter((member) => member.state === 'idle').length,
+    async run(modelId, pack) {
+      const member = [...members].find(({ state }) => state === 'idle')
+      if (!member) throw new Error('no worker is idle')
+      member.state = 'busy'
+      try {
+        const reply = await ask(member, { type: 'run', id: nextId++, modelId, pack })
+        if (reply.type !== 'answers') throw new Error(`a worker answered ${reply.type}`)
+        return reply.answers
+      } finally {
+        member.state = 'idle'
+        if (members.has(member)) onIdle()
+      }
+    },
+    async close() {
+      closing = true
+      await Promise.all([...members].map(({ worker }) => worker.terminate()))
+    },
+  }
+}

@@ -1,0 +1,13 @@
+import type { EncodedText, PackAnswer } from './backend.ts'
+import type { Network } from './network.ts'
+
+/** What the pool says to a worker. `id` pairs a request with its reply. */
+export type ToWorker =
+  | { type: 'load'; id: number; modelId: string; network: Network }
+  | { type: 'run'; id: number; modelId: string; pack: EncodedText[] }
+
+/** What a worker answers. A message that fails is about the request, never about the worker. */
+export type FromWorker =
+  | { type: 'loaded'; id: number }
+  | { type: 'answers'; id: number; answers: PackAnswer[] }
+  | { type: 'failed'; id: number; message: string }

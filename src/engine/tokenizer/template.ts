@@ -1,0 +1,27 @@
+/** One piece of what a model reads: special tokens, or the place of a text. */
+export type TemplatePiece = { ids: readonly number[]; typeId: number } | { text: 'first' | 'second'; typeId: number }
+
+export type Template = readonly TemplatePiece[]
+
+/** How many ids the special tokens of a template take. */
+export function overheadOf(template: Template): number {
+  return template.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
+}
+
+/** Puts the ids of one or two texts into a template: `[CLS] first [SEP] second [SEP]`. */
+export function fillTemplate(
+  template: Template,
+  texts: { first: readonly number[]; second: readonly number[] },
+): { ids: Int32Array; typeIds: Int32Array } {
+  const parts = template.map((piece) => ({ ids: 'ids' in piece ? piece.ids : texts[piece.text], typeId: piece.typeId }))
+  const length = parts.reduce((sum, part) => sum + part.ids.length, 0)
+  const ids = new Int32Array(length)
+  const typeIds = new Int32Array(length)
+  let position = 0
+  for (const part of parts) {
+    ids.set(part.ids, position)
+    typeIds.fill(part.typeId, position, position + part.ids.length)
+    position += part.ids.length
+  }
+  return { ids, typeIds }
+}

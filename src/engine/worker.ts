@@ -1,0 +1,28 @@
+import { parentPort } from 'node:worker_threads'
+import type { Backend } from './backend.ts'
+import { onnxBackend } from './onnx/backend.ts'
+import type { FromWorker, ToWorker } from './protocol.ts'
+
+/** A worker thread: it holds the models and computes one pack at a time. `pool.ts` is its other end. */
+if (!parentPort) throw new Error('engine/worker.ts runs as a worker thread only')
+const port = parentPort
+const backends = new Map<string, Backend>()
+
+port.on('message', (message: ToWorker) => {
+  void answer(message).then((reply) => port.postMessage(reply))
+})
+
+async function answer(message: ToWorker): Promise<FromWorker> {
+  const { id } = message
+  try {
+    if (message.type === 'load') {
+      backends.set(message.modelId, await onnxBackend(message.network))
+      return { type: 'loaded', id }
+    }
+    const backend = backends.get(message.modelId)
+    if (!backend) throw new Error(`the model ${message.modelId} is not loaded`)
+    return { type: 'answers', id, answers: await backend.run(message.pack) }
+  } catch (error) {
+    return { type: 'failed', id, message: error instanceof Error ? error.message : String(error) }
+  }
+}

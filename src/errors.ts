@@ -1,0 +1,70 @@
+/**
+ * The error vocabulary of the whole program. It knows no HTTP: each dialect gives a code its own status and shape.
+ *
+ * | code | meaning | worth retrying |
+ * | --- | --- | --- |
+ * | invalid_request | a field is missing, of the wrong type, or asks for what a classifier cannot do | no |
+ * | body_missing | the request has no body | no |
+ * | body_not_json | the body is not JSON | no |
+ * | body_too_large | the body is over the limit | no |
+ * | bad_path | the path holds a malformed escape | no |
+ * | unauthenticated | the key is missing or unknown | no |
+ * | model_not_found | no such model here | no |
+ * | model_unavailable | the model is known, but its weights are not here | later |
+ * | route_not_found | no such path | no |
+ * | method_not_allowed | the path is there, the method is not | no |
+ * | busy | the queue is full | yes, after retryAfterSeconds |
+ * | timed_out | the answer did not come within the time limit | yes |
+ * | aborted | the client went away | nobody reads it |
+ * | shutting_down | the server is stopping | yes, elsewhere |
+ * | internal | a fault of ours | perhaps |
+ */
+export type ErrorCode =
+  | 'invalid_request'
+  | 'body_missing'
+  | 'body_not_json'
+  | 'body_too_large'
+  | 'bad_path'
+  | 'unauthenticated'
+  | 'model_not_found'
+  | 'model_unavailable'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'busy'
+  | 'timed_out'
+  | 'aborted'
+  | 'shutting_down'
+  | 'internal'
+
+/** What a dialect may want to say beside the message. */
+export type ErrorDetails = {
+  /** the offending field, as a path in the client's own notation: `messages[0].content` */
+  field?: string
+  /** the JSON Schema keyword that failed, where validation failed */
+  rule?: string
+  /** the model that the client asked for */
+  model?: string
+  retryAfterSeconds?: number
+  cause?: unknown
+}
+
+/** An error whose message may be shown to the client: it says what was wrong and what to do. */
+export class ValenceError extends Error {
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'ValenceError'
+    this.code = code
+    this.details = details
+  }
+}
+
+/** Turns whatever was thrown into a ValenceError; what is not ours becomes `internal`, its own message hidden. */
+export function asValenceError(thrown: unknown): ValenceError {
+  if (thrown instanceof ValenceError) return thrown
+  return new ValenceError('internal', 'The server failed while it handled this request. Its log has the cause.', {
+    cause: thrown,
+  })
+}

@@ -1,0 +1,96 @@
+import type { CatalogModel } from '../catalog/catalog.ts'
+import type { Activation } from '../engine/activation.ts'
+import type { Classification, Engine, TextInput } from '../engine/engine.ts'
+import { ValenceError } from '../errors.ts'
+import type { KeyCheck } from './keys.ts'
+import type { ModelDirectory, ModelStatus } from './models.ts'
+
+export type { Activation, Classification, ModelStatus, TextInput }
+
+/** The one way from a dialect to the engine: authenticate → run. */
+export type Admission = {
+  /** @throws ValenceError `unauthenticated` */
+  authenticate(authorization: string | undefined): void
+  /**
+   * @throws ValenceError `model_not_found`, `model_unavailable`, `busy`, `timed_out`, `aborted`, `shutting_down`,
+   *   `internal`
+   */
+  classify(call: Call): Promise<Answer>
+  models(): readonly ModelStatus[]
+  /** @throws ValenceError `model_not_found` */
+  model(name: string): ModelStatus
+}
+
+export type Call = {
+  /** an id or alias from the catalog */
+  model: string
+  inputs: readonly TextInput[]
+  /** where the client asks for another one than the model's own */
+  activation?: Activation | undefined
+  /** aborted when the client has gone away */
+  signal: AbortSignal
+}
+
+export type Answer = {
+  model: CatalogModel
+  /** the id of the model whose weights answered */
+  servedBy: string
+  /** one a text */
+  results: Classification[]
+}
+
+export function createAdmission(options: {
+  engine: Engine
+  directory: ModelDirectory
+  isKnownKey: KeyCheck
+  timeoutMs: number
+}): Admission {
+  const { engine, directory, isKnownKey, timeoutMs } = options
+  return {
+    authenticate(authorization) {
+      if (isKnownKey(bearerToken(authorization))) return
+      throw new ValenceError(
+        'unauthenticated',
+        'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".',
+      )
+    },
+    async classify({ model: name, inputs, activation, signal }) {
+      const { model, servedBy } = directory.resolve(name)
+      const results = await withTimeLimit(signal, timeoutMs, (limited) =>
+        engine.classify(servedBy, inputs, { activation, signal: limited }),
+      )
+      return { model, servedBy, results }
+    },
+    models: () => directory.list(),
+    model: (name) => directory.get(name),
+  }
+}
+
+function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+}
+
+/** Runs work under a signal that also aborts, with `timed_out`, when the time is up. */
+async function withTimeLimit<T>(
+  signal: AbortSignal,
+  timeoutMs: number,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs)
+  const onAbort = () => controller.abort(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await work(controller.signal)
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function timedOut(timeoutMs: number): ValenceError {
+  return new ValenceError('timed_out', `No answer within ${timeoutMs} ms. The server is busy; try again shortly.`, {
+    retryAfterSeconds: 1,
+  })
+}

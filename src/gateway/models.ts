@@ -1,0 +1,65 @@
+import { type CatalogModel, EMBEDDED_MODEL_ID, findModel } from '../catalog/catalog.ts'
+import { ValenceError } from '../errors.ts'
+
+/**
+ * What answers for a model of the catalog: its own weights (`ready`), the embedded model in its place (`substituted`),
+ * or nothing (`unavailable`, where the operator asked for strict models).
+ */
+export type ModelStatus = {
+  model: CatalogModel
+  state: 'ready' | 'substituted' | 'unavailable'
+  /** the id of the model whose weights answer */
+  servedBy: string | undefined
+  /** why the model's own weights do not answer */
+  reason: string | undefined
+}
+
+export type ModelDirectory = {
+  list(): readonly ModelStatus[]
+  /** @throws ValenceError `model_not_found` */
+  get(name: string): ModelStatus
+  /** @throws ValenceError `model_not_found` or `model_unavailable` */
+  resolve(name: string): ModelStatus & { servedBy: string }
+}
+
+/**
+ * @param loaded the ids of the models whose weights are in the engine
+ * @param strict whether a model without weights is refused rather than answered by the embedded one
+ */
+export function createModelDirectory(
+  catalog: readonly CatalogModel[],
+  loaded: ReadonlySet<string>,
+  { strict }: { strict: boolean },
+): ModelDirectory {
+  const statuses = new Map(catalog.map((model) => [model.id, statusOf(model, loaded, strict)]))
+
+  const directory: ModelDirectory = {
+    list: () => [...statuses.values()],
+    get(name) {
+      const status = statuses.get(findModel(name)?.id ?? '')
+      if (!status) throw new ValenceError('model_not_found', `There is no model ${quoted(name)} here.`, { model: name })
+      return status
+    },
+    resolve(name) {
+      const status = directory.get(name)
+      if (status.servedBy === undefined) {
+        throw new ValenceError('model_unavailable', `The model ${quoted(name)} cannot answer: ${status.reason}`, { model: name })
+      }
+      return { ...status, servedBy: status.servedBy }
+    },
+  }
+  return directory
+}
+
+function statusOf(model: CatalogModel, loaded: ReadonlySet<string>, strict: boolean): ModelStatus {
+  if (loaded.has(model.id)) return { model, state: 'ready', servedBy: model.id, reason: undefined }
+  const reason = 'its weights are not on this machine.'
+  return strict
+    ? { model, state: 'unavailable', servedBy: undefined, reason }
+    : { model, state: 'substituted', servedBy: EMBEDDED_MODEL_ID, reason }
+}
+
+/** A name from a client, cut to what an error message can bear. */
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
+}

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import type { Dialect } from '../dialects/dialect.ts'
+import { ValenceError } from '../errors.ts'
+import type { Admission } from '../gateway/admission.ts'
+import { parseJsonBody } from './body.ts'
+import { healthRoutes } from './health.ts'
+import { addMetrics } from './metrics.ts'
+import { addOpenApi } from './openapi.ts'
+import { fromHttp, schemaError } from './request-errors.ts'
+import { createRouteTable } from './route-table.ts'
+
+export type AppOptions = {
+  /** the first that owns an address answers for it */
+  dialects: readonly Dialect[]
+  admission: Admission
+  depth: () => { waiting: number; running: number }
+  version: string
+  maxBodyBytes: number
+  logger: Logger
+}
+
+/** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
+const REQUEST_TIMEOUT_MS = 60_000
+
+/** The longest id of the Hub has two parts of 96 characters; encoded slashes and prefixes come on top. */
+const MAX_PARAM_LENGTH = 512
+
+/** What a client may choose as the id of its request; anything else gets an id of ours. */
+const REQUEST_ID = /^[\w.:/+=-]{1,128}$/
+
+/** Builds the HTTP side: every dialect's routes, their errors, and the operator's routes. It does not listen yet. */
+export async function createApp(options: AppOptions): Promise<FastifyInstance> {
+  const { dialects, admission, logger } = options
+  let stopping = false
+
+  const app = Fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    genReqId: requestId,
+    // A stopping server answers in the client's dialect, which Fastify's own 503 is not.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+    schemaErrorFormatter: schemaError,
+    frameworkErrors: sendError,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const error = fromHttp(thrown)
+    const path = pathOf(request)
+    const dialect = dialects.find((candidate) => candidate.owns(path))!
+    const { status, headers = {}, body } = dialect.renderError(error, { id: request.id, method: request.method, path })
+    if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'request failed')
+    void reply
+      .code(status)
+      .headers({ ...headers, 'x-request-id': request.id })
+      .type('application/json')
+      .serializer(JSON.stringify)
+      .send(body)
+  }
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) => parseJsonBody(bytes))
+  app.setErrorHandler(sendError)
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    if (stopping) reply.header('connection', 'close')
+  })
+  app.addHook('preClose', async () => {
+    stopping = true
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, id } = request
+    request.log.info({ id, method, path: pathOf(request), status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+  })
+
+  const routeTable = createRouteTable(app)
+  app.setNotFoundHandler(async (request) => {
+    const allowed = routeTable.methodsOf(pathOf(request))
+    if (allowed.length === 0) throw new ValenceError('route_not_found', `There is nothing at ${pathOf(request)}.`)
+    throw new ValenceError('method_not_allowed', `${request.method} is not answered here; ${allowed.join(' and ')} is.`)
+  })
+
+  await addOpenApi(app, options.version)
+  addMetrics(app, options.depth)
+  await app.register(healthRoutes({ version: options.version, models: admission.models, isStopping: () => stopping }))
+  for (const dialect of dialects) {
+    await app.register(async (scope) => {
+      scope.addHook('onRequest', async (request) => admission.authenticate(request.headers.authorization))
+      await scope.register(dialect.routes(admission))
+    })
+  }
+  return app
+}
+
+function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {
+  const sent = request.headers['x-request-id']
+  return typeof sent === 'string' && REQUEST_ID.test(sent) ? sent : randomUUID()
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]!
+}

@@ -1,0 +1,59 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import type { ModelStatus } from '../gateway/models.ts'
+
+const ModelHealth = Type.Object({
+  id: Type.String(),
+  status: Type.String({ description: 'ready, substituted (another model answers in its place) or unavailable' }),
+  served_by: Type.Union([Type.String(), Type.Null()]),
+  reason: Type.Union([Type.String(), Type.Null()]),
+})
+
+const Health = Type.Object(
+  {
+    status: Type.Union([Type.Literal('ok'), Type.Literal('stopping')]),
+    version: Type.String(),
+    models: Type.Array(ModelHealth),
+  },
+  { title: 'Health' },
+)
+
+const Readiness = Type.Object({ ready: Type.Boolean() }, { title: 'Readiness' })
+
+/** `GET /health` says how the process is; `GET /ready` whether to send it traffic. */
+export function healthRoutes(options: {
+  version: string
+  models: () => readonly ModelStatus[]
+  isStopping: () => boolean
+}): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/health',
+      { schema: { summary: 'The state of the server and its models', tags: ['Operation'], response: { 200: Health } } },
+      async () => ({
+        status: options.isStopping() ? ('stopping' as const) : ('ok' as const),
+        version: options.version,
+        models: options.models().map(({ model, state, servedBy, reason }) => ({
+          id: model.id,
+          status: state,
+          served_by: servedBy ?? null,
+          reason: reason ?? null,
+        })),
+      }),
+    )
+    app.get(
+      '/ready',
+      {
+        schema: {
+          summary: 'Whether the server takes requests',
+          tags: ['Operation'],
+          response: { 200: Readiness, 503: Readiness },
+        },
+      },
+      async (_, reply) => {
+        const ready = !options.isStopping()
+        return reply.code(ready ? 200 : 503).send({ ready })
+      },
+    )
+  }
+}

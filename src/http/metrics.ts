@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** From a cached answer to a request that the time limit ends. */
+const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** Counts and times every request by its route, and serves the figures to Prometheus at `GET /metrics`. */
+export function addMetrics(app: FastifyInstance, depth: () => { waiting: number; running: number }): void {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const duration = new Histogram({
+    name: 'valence_http_request_duration_seconds',
+    help: 'Time from the request line to the end of the answer',
+    labelNames: ['method', 'route', 'status'],
+    buckets: DURATION_BUCKETS_SECONDS,
+    registers: [registry],
+  })
+  new Gauge({
+    name: 'valence_texts',
+    help: 'Texts in the engine, by state',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { waiting, running } = depth()
+      this.set({ state: 'waiting' }, waiting)
+      this.set({ state: 'running' }, running)
+    },
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    // The pattern, not the address: an address is the client's, and would grow the series without end.
+    const route = request.routeOptions.url ?? 'none'
+    duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+  })
+  app.get('/metrics', { schema: { summary: 'Figures for Prometheus', tags: ['Operation'] } }, async (_, reply) =>
+    reply.type(registry.contentType).send(await registry.metrics()),
+  )
+}
