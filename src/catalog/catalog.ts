@@ -34,7 +34,8 @@ export const CATALOG: readonly CatalogModel[] = [
   {
     id: EMBEDDED_MODEL_ID,
     aliases: ['@cf/valence/minilm-sst-2-int8', 'minilm-sst-2-int8'],
-    description: 'MiniLM (6 layers, 384 wide) fine-tuned on SST-2 for sentiment classification, INT8, shipped with Valence',
+    description:
+      'MiniLM (6 layers, 384 wide) fine-tuned on SST-2 for sentiment classification, INT8, shipped with Valence',
     provider: 'valence',
     labels: SENTIMENT_LABELS,
   },

@@ -61,7 +61,9 @@ export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array
     positionEmbeddings: reader.floats('embeddings.position_embeddings.weight', [positions, hidden]),
     typeEmbeddings: isBert ? reader.floats('embeddings.token_type_embeddings.weight', [2, hidden]) : undefined,
     embeddingNorm: reader.layerNorm('embeddings.LayerNorm', hidden),
-    layers: Array.from({ length: config.layers }, (_, n) => readLayer(reader, `${layerFolder}.${n}.`, layerNames, config)),
+    layers: Array.from({ length: config.layers }, (_, n) =>
+      readLayer(reader, `${layerFolder}.${n}.`, layerNames, config),
+    ),
     headDense: reader.floatLinear(isBert ? 'pooler.dense' : 'pre_classifier', hidden, hidden),
     headActivation: isBert ? 'tanh' : 'relu',
     classifier: reader.floatLinear('classifier', config.labels.length, hidden),
@@ -85,7 +87,13 @@ function readLayer(reader: TensorReader, at: string, names: LayerNames, config: 
 function stacked(parts: QuantizedLinear[]): QuantizedLinear {
   const rows = parts.reduce((sum, part) => sum + part.rows, 0)
   const columns = parts[0]!.columns
-  const whole = { rows, columns, weights: sharedInt8(rows * columns), scales: sharedFloat32(rows), bias: sharedFloat32(rows) }
+  const whole = {
+    rows,
+    columns,
+    weights: sharedInt8(rows * columns),
+    scales: sharedFloat32(rows),
+    bias: sharedFloat32(rows),
+  }
   let row = 0
   for (const part of parts) {
     whole.weights.set(part.weights, row * columns)

@@ -11,8 +11,6 @@ export type ClassifierConfig = {
   /** in the order of the logits */
   labels: string[]
   problemType: ProblemType | undefined
-  /** the pipeline's own default activation, where a config sets one */
-  functionToApply: string | undefined
 }
 
 export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification'
@@ -40,10 +38,13 @@ export function readClassifierConfig(json: unknown): ClassifierConfig {
     throw new Error(`config.json: model_type ${JSON.stringify(family)} is not supported; bert and distilbert are`)
   }
   const activation = config[family === 'bert' ? 'hidden_act' : 'activation'] ?? 'gelu'
-  if (activation !== 'gelu') throw new Error(`config.json: the activation ${JSON.stringify(activation)} is not supported; gelu is`)
+  if (activation !== 'gelu')
+    throw new Error(`config.json: the activation ${JSON.stringify(activation)} is not supported; gelu is`)
   const positionType = config.position_embedding_type ?? 'absolute'
   if (positionType !== 'absolute') {
-    throw new Error(`config.json: position_embedding_type ${JSON.stringify(positionType)} is not supported; absolute is`)
+    throw new Error(
+      `config.json: position_embedding_type ${JSON.stringify(positionType)} is not supported; absolute is`,
+    )
   }
   const read: ClassifierConfig = {
     family,
@@ -66,7 +67,6 @@ export function readClassifierConfig(json: unknown): ClassifierConfig {
     positions: size('max_position_embeddings'),
     labels: labels(config),
     problemType: problemType(config.problem_type),
-    functionToApply: typeof config.function_to_apply === 'string' ? config.function_to_apply : undefined,
   }
   if (read.hidden % read.heads !== 0) {
     throw new Error(`config.json: a width of ${read.hidden} does not divide by ${read.heads} heads`)
@@ -78,7 +78,9 @@ function sizeReader(config: Record<string, unknown>): (field: string) => number 
   return (field) => {
     const value = config[field]
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > MAX_SIZE) {
-      throw new Error(`config.json: ${field} must be a whole number from 1 to ${MAX_SIZE}, not ${JSON.stringify(value)}`)
+      throw new Error(
+        `config.json: ${field} must be a whole number from 1 to ${MAX_SIZE}, not ${JSON.stringify(value)}`,
+      )
     }
     return value
   }

@@ -29,7 +29,9 @@ function readTokenizerFiles(folder: string): ModelFolder['tokenizerFiles'] {
   const vocabText = tokenizerJson === undefined ? ifThere(folder, 'vocab.txt') : undefined
   const config = ifThere(folder, 'tokenizer_config.json')
   return {
-    ...(tokenizerJson !== undefined && { tokenizerJson: inFile(folder, 'tokenizer.json', () => JSON.parse(tokenizerJson)) }),
+    ...(tokenizerJson !== undefined && {
+      tokenizerJson: inFile(folder, 'tokenizer.json', () => JSON.parse(tokenizerJson)),
+    }),
     ...(vocabText !== undefined && { vocabText }),
     ...(config !== undefined && { config: inFile(folder, 'tokenizer_config.json', () => JSON.parse(config)) }),
   }

@@ -49,17 +49,21 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
 
 function storedTensor(name: string, entry: unknown, data: Uint8Array): StoredTensor {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
-  const elementBytes = typeof dtype === 'string' && Object.hasOwn(ELEMENT_BYTES, dtype) ? ELEMENT_BYTES[dtype] : undefined
+  const elementBytes =
+    typeof dtype === 'string' && Object.hasOwn(ELEMENT_BYTES, dtype) ? ELEMENT_BYTES[dtype] : undefined
   if (typeof dtype !== 'string' || elementBytes === undefined) {
     throw new Error(`tensor ${name}: type ${JSON.stringify(dtype)} is not supported`)
   }
   if (!isListOfSizes(shape)) throw new Error(`tensor ${name}: its shape is not a list of sizes`)
-  if (!isListOfSizes(offsets) || offsets.length !== 2) throw new Error(`tensor ${name}: its offsets are not two numbers`)
+  if (!isListOfSizes(offsets) || offsets.length !== 2)
+    throw new Error(`tensor ${name}: its offsets are not two numbers`)
   const [start, end] = offsets as [number, number]
   if (start > end || end > data.byteLength) throw new Error(`tensor ${name}: its bytes lie outside the file`)
   const elements = shape.reduce((product, size) => product * size, 1)
   if (end - start !== elements * elementBytes) {
-    throw new Error(`tensor ${name}: its shape needs ${elements * elementBytes} bytes, the file gives it ${end - start}`)
+    throw new Error(
+      `tensor ${name}: its shape needs ${elements * elementBytes} bytes, the file gives it ${end - start}`,
+    )
   }
   return { dtype, shape, bytes: data.subarray(start, end) }
 }

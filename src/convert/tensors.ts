@@ -80,7 +80,8 @@ function decodeFloats(name: string, { dtype, bytes }: StoredTensor): Float32Arra
     for (let i = 0; i < bits.length; i++) bits[i] = view.getUint16(i * 2, true) << 16
     return floats
   }
-  if (dtype === 'F16') return sharedFloat32(bytes.byteLength / 2).map((_, i) => halfToFloat(view.getUint16(i * 2, true)))
+  if (dtype === 'F16')
+    return sharedFloat32(bytes.byteLength / 2).map((_, i) => halfToFloat(view.getUint16(i * 2, true)))
   if (dtype === 'F64') return sharedFloat32(bytes.byteLength / 8).map((_, i) => view.getFloat64(i * 8, true))
   throw new Error(`tensor ${name} has the type ${dtype}; floats are needed here`)
 }

@@ -36,7 +36,8 @@ export function describeAnswer(reply: FastifyReply, { model, servedBy, results }
 /** The texts of a request are tokenised one after another, but wait together, so the longest wait is the request's. */
 function serverTiming(results: Classification[]): string {
   const sum = (of: (result: Classification) => number) => results.reduce((total, result) => total + of(result), 0)
-  const longest = (of: (result: Classification) => number) => results.reduce((most, result) => Math.max(most, of(result)), 0)
+  const longest = (of: (result: Classification) => number) =>
+    results.reduce((most, result) => Math.max(most, of(result)), 0)
   const parts = {
     tokenize: sum(({ timings }) => timings.tokenizeMs),
     queue: longest(({ timings }) => timings.queueMs),

@@ -80,15 +80,17 @@ export function createBatcher(options: {
     return new Promise((resolve, reject) => {
       const results: JobResult[] = new Array(jobs.length)
       let left = jobs.length
-      const waiters = jobs.map((_, index): Waiter => ({
-        resolve: (result) => {
-          results[index] = result
-          if (--left > 0) return
-          signal.removeEventListener('abort', onAbort)
-          resolve(results)
-        },
-        reject: giveUp,
-      }))
+      const waiters = jobs.map(
+        (_, index): Waiter => ({
+          resolve: (result) => {
+            results[index] = result
+            if (--left > 0) return
+            signal.removeEventListener('abort', onAbort)
+            resolve(results)
+          },
+          reject: giveUp,
+        }),
+      )
       const onAbort = () => giveUp(signal.reason)
       function giveUp(reason: unknown): void {
         signal.removeEventListener('abort', onAbort)
@@ -129,7 +131,9 @@ export function createBatcher(options: {
         settle(job, (waiter) => waiter.resolve({ logits, inferenceMs, queueMs: startedAt - job.enqueuedAt }))
       })
     } catch (cause) {
-      const error = new ValenceError('internal', 'The model failed on this text. The server log has the cause.', { cause })
+      const error = new ValenceError('internal', 'The model failed on this text. The server log has the cause.', {
+        cause,
+      })
       for (const job of pack) settle(job, (waiter) => waiter.reject(error))
     }
   }

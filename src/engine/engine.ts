@@ -58,11 +58,11 @@ export function createEngine(options: {
   onWorkerFailure: (error: Error) => void
 }): Engine {
   const models = new Map<string, EngineModel>()
-  const pool = createPool(options.workers, {
-    onFailure: options.onWorkerFailure,
-    onIdle: () => batcher.dispatch(),
+  const batcher = createBatcher({
+    maxWaiting: options.maxWaiting,
+    pool: { idle: () => pool.idle(), run: (modelId, pack) => pool.run(modelId, pack) },
   })
-  const batcher = createBatcher({ maxWaiting: options.maxWaiting, pool })
+  const pool = createPool(options.workers, { onFailure: options.onWorkerFailure, onIdle: batcher.dispatch })
 
   return {
     async load(model) {

@@ -43,7 +43,9 @@ export function createModelDirectory(
     resolve(name) {
       const status = directory.get(name)
       if (status.servedBy === undefined) {
-        throw new ValenceError('model_unavailable', `The model ${quoted(name)} cannot answer: ${status.reason}`, { model: name })
+        throw new ValenceError('model_unavailable', `The model ${quoted(name)} cannot answer: ${status.reason}`, {
+          model: name,
+        })
       }
       return { ...status, servedBy: status.servedBy }
     },

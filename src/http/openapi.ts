@@ -30,5 +30,8 @@ function withNamedWildcard<T>(schema: T): T {
   const params = (schema as { params?: { properties?: Record<string, unknown> } } | undefined)?.params
   if (!params?.properties || !('*' in params.properties)) return schema
   const { '*': model, ...others } = params.properties
-  return { ...schema, params: { type: 'object', properties: { ...others, model }, required: [...Object.keys(others), 'model'] } }
+  return {
+    ...schema,
+    params: { type: 'object', properties: { ...others, model }, required: [...Object.keys(others), 'model'] },
+  }
 }

@@ -16,7 +16,9 @@ export function schemaError(findings: readonly FastifySchemaValidationError[], c
     return new ValenceError('invalid_request', `${field} is required.`, { field, rule: 'required' })
   }
   const field = at || context
-  const alternatives = findings.filter((other) => other.instancePath === finding.instancePath && other.keyword === 'type')
+  const alternatives = findings.filter(
+    (other) => other.instancePath === finding.instancePath && other.keyword === 'type',
+  )
   const message =
     alternatives.length > 1
       ? `${field} must be ${alternatives.map(({ params }) => params.type).join(' or ')}.`
@@ -48,7 +50,10 @@ export function fromHttp(thrown: unknown): ValenceError {
     return new ValenceError('bad_path', 'The address is too long or holds a malformed percent-escape.')
   }
   if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new ValenceError('body_not_json', 'The body could not be read; send JSON with the length that its header says.')
+    return new ValenceError(
+      'body_not_json',
+      'The body could not be read; send JSON with the length that its header says.',
+    )
   }
   return asValenceError(thrown)
 }

@@ -7,7 +7,9 @@ export function createRouteTable(app: FastifyInstance): { methodsOf(path: string
     routes.push({ methods: [method].flat(), pattern: patternOf(url) })
   })
   return {
-    methodsOf: (path) => [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods))],
+    methodsOf: (path) => [
+      ...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods)),
+    ],
   }
 }
 

@@ -81,7 +81,9 @@ function envelope({ model, servedBy }: Answer) {
 function contentOf(body: Chat, ranking: Score[]): string {
   const best = ranking[0]!
   const format = body.response_format?.type
-  return format === 'json_object' || format === 'json_schema' ? JSON.stringify({ ...best, scores: ranking }) : best.label
+  return format === 'json_object' || format === 'json_schema'
+    ? JSON.stringify({ ...best, scores: ranking })
+    : best.label
 }
 
 function logprobsOf(body: Chat, ranking: Score[]): Completion['choices'][number]['logprobs'] {

@@ -14,9 +14,11 @@ type Content = Chat['messages'][number]['content']
 export function textToClassify(body: Chat): string {
   refuseWhatNoClassifierCan(body)
   const index = body.messages.findLastIndex((message) => message.role === 'user')
-  if (index === -1) throw invalid('messages', 'messages holds no message with the role "user"; its text is what is classified.')
+  if (index === -1)
+    throw invalid('messages', 'messages holds no message with the role "user"; its text is what is classified.')
   const text = textOf(body.messages[index]!.content, `messages[${index}].content`)
-  if (text === '') throw invalid(`messages[${index}].content`, 'The last message of the user holds no text to classify.')
+  if (text === '')
+    throw invalid(`messages[${index}].content`, 'The last message of the user holds no text to classify.')
   return text
 }
 
@@ -24,7 +26,10 @@ function textOf(content: Content, field: string): string {
   if (typeof content === 'string') return content
   const parts = (content ?? []).map((part, index) => {
     if (part.type !== 'text') {
-      throw invalid(`${field}[${index}]`, `A part of the type ${JSON.stringify(part.type.slice(0, 50))} cannot be classified; this model reads text only.`)
+      throw invalid(
+        `${field}[${index}]`,
+        `A part of the type ${JSON.stringify(part.type.slice(0, 50))} cannot be classified; this model reads text only.`,
+      )
     }
     if (part.text === undefined) throw invalid(`${field}[${index}].text`, 'A part of the type "text" must have a text.')
     return part.text
@@ -34,7 +39,8 @@ function textOf(content: Content, field: string): string {
 
 function refuseWhatNoClassifierCan({ tools, functions, modalities }: Chat): void {
   if (tools?.length) throw invalid('tools', 'This model is a classifier and calls no tools; leave tools out.')
-  if (functions?.length) throw invalid('functions', 'This model is a classifier and calls no functions; leave functions out.')
+  if (functions?.length)
+    throw invalid('functions', 'This model is a classifier and calls no functions; leave functions out.')
   const other = modalities?.find((modality) => modality !== 'text')
   if (other !== undefined) throw invalid('modalities', 'This model is a classifier and answers in text only.')
 }

@@ -8,7 +8,8 @@ const Message = Type.Object({
   content: Type.Optional(Type.Union([Type.String(), Type.Array(ContentPart), Type.Null()])),
 })
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) => Type.Optional(Type.Union([type, Type.Null()]))
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Optional(Type.Union([type, Type.Null()]))
 
 const ModelName = Type.String({ minLength: 1, description: 'A model, an alias of one, or "auto"' })
 
@@ -146,7 +147,10 @@ export const ModelObject = Type.Object(
   { title: 'Model' },
 )
 
-export const ModelList = Type.Object({ object: Type.Literal('list'), data: Type.Array(ModelObject) }, { title: 'ModelList' })
+export const ModelList = Type.Object(
+  { object: Type.Literal('list'), data: Type.Array(ModelObject) },
+  { title: 'ModelList' },
+)
 
 export const ModelParams = Type.Object({ '*': Type.String({ description: 'The model, its slash raw or encoded.' }) })
 

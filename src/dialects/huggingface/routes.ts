@@ -49,7 +49,9 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
 
 function asTexts(inputs: Body['inputs']): TextInput[] {
   const list = Array.isArray(inputs) ? inputs : [inputs]
-  return list.map((input) => (typeof input === 'string' ? { text: input } : { text: input.text, pair: input.text_pair }))
+  return list.map((input) =>
+    typeof input === 'string' ? { text: input } : { text: input.text, pair: input.text_pair },
+  )
 }
 
 /** The pipeline takes the name in any case. */

@@ -1,0 +1,68 @@
+import { defineCommand } from 'citty'
+import { type Config, refuseAccidentalOpenness } from '../config.ts'
+import { type Server, startServer } from '../main.ts'
+import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
+
+/** A service manager kills what has not stopped after a while; five seconds is what ours promises. */
+const STOP_WITHIN_MS = 4500
+
+export const serve = defineCommand({
+  meta: { name: 'serve', description: 'Serve the three APIs over HTTP' },
+  args: SETTING_FLAGS,
+  async run({ args }) {
+    const config = configFrom(args, SETTING_FLAGS)
+    if (args._.length > 0) throw new UsageError(`serve takes no arguments, but was given ${JSON.stringify(args._[0])}.`)
+    refuseAccidentalOpenness(config)
+    const server = await startServer(config).catch(explainListenFailure(config))
+    stopOnSignal(server)
+    announce(server, config)
+  },
+})
+
+function announce({ url, models }: Server, { apiKeys, host }: Config): void {
+  for (const { model, servedBy, state, reason } of models) {
+    if (state === 'substituted') console.warn(`warning: ${model.id}: ${reason} ${servedBy} answers in its place.`)
+    if (state === 'unavailable') console.warn(`warning: ${model.id}: ${reason} Requests for it are refused.`)
+  }
+  console.log(
+    apiKeys.length > 0
+      ? `${apiKeys.length} API key(s) set: requests must carry one.`
+      : `No API keys set: any key is accepted, from whoever reaches ${host}.`,
+  )
+  const header = apiKeys.length > 0 ? ` -H "Authorization: Bearer $VALENCE_API_KEY"` : ''
+  console.log(`Valence is ready on ${url}. Try:\n`)
+  console.log(
+    `  curl ${url}/client/v4/accounts/local/ai/run/@cf/huggingface/distilbert-sst-2-int8${header} -d '{"text": "This pizza is great!"}'\n`,
+  )
+}
+
+/** The first signal stops in order; a second one, or time running out, at once. */
+function stopOnSignal(server: Server): void {
+  let stopping = false
+  const stop = () => {
+    if (stopping) process.exit(130)
+    stopping = true
+    setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
+    server.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(error)
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+function explainListenFailure({ host, port }: Config): (error: NodeJS.ErrnoException) => never {
+  return (error) => {
+    if (error.code === 'EADDRINUSE')
+      throw new UsageError(`Port ${port} of ${host} is taken; choose another with --port.`)
+    if (error.code === 'EACCES')
+      throw new UsageError(`This user may not listen on port ${port}; choose one from 1024 up.`)
+    if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+      throw new UsageError(`${host} is no address of this machine.`)
+    throw error
+  }
+}

@@ -1,0 +1,159 @@
+import { availableParallelism } from 'node:os'
+import { type Static, type TSchema, Type } from 'typebox'
+import { Value } from 'typebox/value'
+
+/** How a setting is given from outside, beside its schema. */
+type Outside = { env: string; flag?: string }
+
+/** What every setting's schema has beside its type. */
+type Documented = { default: string | number | boolean; description: string }
+
+function setting<T extends TSchema>(schema: T, outside: Outside): T & Outside & Documented {
+  return { ...schema, ...outside } as T & Outside & Documented
+}
+
+/** Every setting there is: its type, default, line of help, environment variable and, unless it is secret, flag. */
+export const SETTINGS = {
+  host: setting(Type.String({ minLength: 1, default: '127.0.0.1', description: 'address to listen on' }), {
+    env: 'HOST',
+    flag: 'host',
+  }),
+  port: setting(
+    Type.Integer({ minimum: 0, maximum: 65_535, default: 8484, description: 'port to listen on; 0 takes a free one' }),
+    { env: 'PORT', flag: 'port' },
+  ),
+  apiKeys: setting(
+    Type.String({
+      default: '',
+      description: 'keys that clients must send, separated by commas; none opens the server',
+    }),
+    { env: 'VALENCE_API_KEYS' },
+  ),
+  open: setting(
+    Type.Boolean({ default: false, description: 'serve without keys on an address that others can reach' }),
+    { env: 'VALENCE_OPEN', flag: 'open' },
+  ),
+  modelsDir: setting(
+    Type.String({ default: '', description: 'folder with model folders in it, such as <dir>/distilbert/<name>' }),
+    { env: 'VALENCE_MODELS_DIR', flag: 'models-dir' },
+  ),
+  strictModels: setting(
+    Type.Boolean({
+      default: false,
+      description: 'refuse a model whose weights are missing; else the embedded one answers',
+    }),
+    { env: 'VALENCE_STRICT_MODELS', flag: 'strict-models' },
+  ),
+  workers: setting(
+    Type.Integer({
+      minimum: 1,
+      maximum: 256,
+      default: availableParallelism(),
+      description: 'threads that run the model; by default one a core',
+    }),
+    { env: 'VALENCE_WORKERS', flag: 'workers' },
+  ),
+  maxWaitingTexts: setting(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 1024,
+      description: 'texts that may wait; more are told to come back',
+    }),
+    { env: 'VALENCE_MAX_WAITING_TEXTS', flag: 'max-waiting-texts' },
+  ),
+  timeoutMs: setting(
+    Type.Integer({ minimum: 1, maximum: 3_600_000, default: 30_000, description: 'time limit of a request, in ms' }),
+    { env: 'VALENCE_TIMEOUT_MS', flag: 'timeout-ms' },
+  ),
+  maxBodyBytes: setting(
+    Type.Integer({
+      minimum: 1024,
+      maximum: 67_108_864,
+      default: 2_097_152,
+      description: 'largest body of a request, in bytes',
+    }),
+    { env: 'VALENCE_MAX_BODY_BYTES', flag: 'max-body-bytes' },
+  ),
+  logLevel: setting(
+    Type.Union(
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),
+      { default: 'warn', description: 'trace, debug, info (a line a request), warn, error or silent' },
+    ),
+    { env: 'VALENCE_LOG_LEVEL', flag: 'log-level' },
+  ),
+}
+
+const Settings = Type.Object(SETTINGS)
+
+type SettingName = keyof typeof SETTINGS
+
+export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel'> & {
+  apiKeys: string[]
+  modelsDir: string | undefined
+  logLevel: string
+}
+
+/** A mistake of the user's in a flag or variable; its message says which. */
+export class ConfigError extends Error {}
+
+/**
+ * Reads the configuration: a flag goes before its environment variable, that before the default.
+ *
+ * @param flags by flag name, as text or, for switches, true or false
+ * @throws ConfigError that names the flag or variable that is wrong
+ */
+export function readConfig(flags: Record<string, unknown>, env: NodeJS.ProcessEnv): Config {
+  const values = Object.fromEntries(
+    (Object.keys(SETTINGS) as SettingName[]).map((name) => [name, readSetting(name, flags, env)]),
+  ) as Static<typeof Settings>
+  return {
+    ...values,
+    apiKeys: values.apiKeys
+      .split(',')
+      .map((key) => key.trim())
+      .filter((key) => key !== ''),
+    modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
+    logLevel: String(values.logLevel),
+  }
+}
+
+/** @throws ConfigError where the server would be open to others without anybody having said so */
+export function refuseAccidentalOpenness({ host, apiKeys, open }: Config): void {
+  if (apiKeys.length > 0 || open || isLoopback(host)) return
+  throw new ConfigError(
+    `Refusing to listen on ${host} without keys: anybody who reaches it could use it.\n` +
+      'Set VALENCE_API_KEYS to one or more keys, separated by commas, or say --open.',
+  )
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function readSetting(name: SettingName, flags: Record<string, unknown>, env: NodeJS.ProcessEnv): unknown {
+  const schema: TSchema & Outside & Documented = SETTINGS[name]
+  const fromFlag = schema.flag === undefined ? undefined : flags[schema.flag]
+  const fromEnv = env[schema.env] === '' ? undefined : env[schema.env]
+  const given = fromFlag ?? fromEnv
+  if (given === undefined) return schema.default
+  const value = fromText(given, typeof schema.default)
+  if (Value.Check(schema, value)) return value
+  const source = fromFlag === undefined ? schema.env : `--${schema.flag}`
+  const secret = schema.flag === undefined
+  throw new ConfigError(`${source}${secret ? '' : `=${String(given)}`} will not do: ${problem(schema, value)}.`)
+}
+
+function problem(schema: TSchema, value: unknown): string {
+  if ('anyOf' in schema)
+    return `it must be one of ${(schema.anyOf as { const: string }[]).map((option) => option.const).join(', ')}`
+  return `it ${[...Value.Errors(schema, value)][0]?.message ?? 'is not valid'}`
+}
+
+function fromText(given: unknown, type: string): unknown {
+  if (typeof given !== 'string') return given
+  if (type === 'number') return /^\d+$/.test(given) ? Number(given) : given
+  if (type === 'boolean')
+    return { true: true, '1': true, yes: true, false: false, '0': false, no: false }[given.toLowerCase()] ?? given
+  return given
+}

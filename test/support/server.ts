@@ -1,0 +1,46 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+
+/** A real server in a process of its own, as `npm start` runs it. */
+export type RunningServer = {
+  /** such as http://127.0.0.1:40123 */
+  url: string
+  process: ChildProcess
+  /** what it has printed so far, standard output and error together */
+  output(): string
+  /** Ends it as a service manager would; resolves to its exit code. */
+  stop(): Promise<number | null>
+}
+
+const START_WITHIN_MS = 20_000
+
+/** Starts a server on a free port and waits until it says that it is ready. */
+export async function startTestServer(flags: string[] = [], env: Record<string, string> = {}): Promise<RunningServer> {
+  const child = spawn(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0', ...flags], {
+    env: { ...process.env, VALENCE_API_KEYS: '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stderr.on('data', (chunk) => (output += chunk))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const url = await new Promise<string>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the server was not ready in time:\n${output}`)), START_WITHIN_MS)
+    void exited.then((code) => reject(new Error(`the server ended with ${code}:\n${output}`)))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      output += `${line}\n`
+      const ready = /ready on (http:\/\/\S+?)\. /.exec(line)?.[1]
+      if (!ready) return
+      clearTimeout(timer)
+      resolve(ready)
+    })
+  })
+  return {
+    url,
+    process: child,
+    output: () => output,
+    stop() {
+      child.kill('SIGTERM')
+      return exited
+    },
+  }
+}
