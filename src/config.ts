@@ -94,16 +94,18 @@ export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'lo
   logLevel: string
 }
 
+/** Flags by name; text, or for switches true or false. */
+export type Flags = Record<string, string | boolean | undefined>
+
 /** A mistake of the user's in a flag or variable; its message says which. */
 export class ConfigError extends Error {}
 
 /**
  * Reads the configuration: a flag goes before its environment variable, that before the default.
  *
- * @param flags by flag name, as text or, for switches, true or false
  * @throws ConfigError that names the flag or variable that is wrong
  */
-export function readConfig(flags: Record<string, unknown>, env: NodeJS.ProcessEnv): Config {
+export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
   const values = Object.fromEntries(
     (Object.keys(SETTINGS) as SettingName[]).map((name) => [name, readSetting(name, flags, env)]),
   ) as Static<typeof Settings>
@@ -131,7 +133,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
 }
 
-function readSetting(name: SettingName, flags: Record<string, unknown>, env: NodeJS.ProcessEnv): unknown {
+function readSetting(name: SettingName, flags: Flags, env: NodeJS.ProcessEnv): unknown {
   const schema: TSchema & Outside & Documented = SETTINGS[name]
   const fromFlag = schema.flag === undefined ? undefined : flags[schema.flag]
   const fromEnv = env[schema.env] === '' ? undefined : env[schema.env]
@@ -141,7 +143,7 @@ function readSetting(name: SettingName, flags: Record<string, unknown>, env: Nod
   if (Value.Check(schema, value)) return value
   const source = fromFlag === undefined ? schema.env : `--${schema.flag}`
   const secret = schema.flag === undefined
-  throw new ConfigError(`${source}${secret ? '' : `=${String(given)}`} will not do: ${problem(schema, value)}.`)
+  throw new ConfigError(`${source}${secret ? '' : `=${given}`} will not do: ${problem(schema, value)}.`)
 }
 
 function problem(schema: TSchema, value: unknown): string {
@@ -150,7 +152,7 @@ function problem(schema: TSchema, value: unknown): string {
   return `it ${[...Value.Errors(schema, value)][0]?.message ?? 'is not valid'}`
 }
 
-function fromText(given: unknown, type: string): unknown {
+function fromText(given: string | boolean, type: string): unknown {
   if (typeof given !== 'string') return given
   if (type === 'number') return /^\d+$/.test(given) ? Number(given) : given
   if (type === 'boolean')

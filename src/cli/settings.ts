@@ -1,5 +1,5 @@
 import type { ArgsDef } from 'citty'
-import { type Config, readConfig, SETTINGS } from '../config.ts'
+import { type Config, type Flags, readConfig, SETTINGS } from '../config.ts'
 
 /** A command line that cannot be understood; its message says why. */
 export class UsageError extends Error {}
@@ -31,7 +31,7 @@ export function configFrom(args: Record<string, unknown>, known: ArgsDef): Confi
   const flags = Object.fromEntries(Object.entries(args).map(([name, value]) => [kebabCase(name), value]))
   const unknown = Object.keys(flags).find((name) => name !== '_' && !Object.hasOwn(known, name))
   if (unknown !== undefined) throw new UsageError(`There is no flag --${unknown}; --help lists them.`)
-  return readConfig(flags, process.env)
+  return readConfig(flags as Flags, process.env)
 }
 
 /** citty gives a flag under its own name and in camel case. */

@@ -19,7 +19,7 @@ export function quantiseRows(values: Float32Array, rows: number, columns: number
     // A row of zeros keeps a scale of one, so that nothing divides by zero.
     const scale = Math.fround(largest === 0 ? 1 : largest / MAX_WEIGHT)
     scales[row] = scale
-    for (let i = start; i < start + columns; i++) weights[i] = roundHalfToEven(values[i]! / scale)
+    for (let i = start; i < start + columns; i++) weights[i] = roundHalfToEven(Math.fround(values[i]! / scale))
   }
   return { rows, columns, weights, scales }
 }

@@ -27,7 +27,9 @@ export function tensorReader(tensors: ReadonlyMap<string, StoredTensor>, prefix:
     const tensor = find(name) ?? find(oldName(name))
     if (!tensor) throw new Error(`the checkpoint has no tensor ${prefix}${name}`)
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, axis) => size !== shape[axis])) {
-      throw new Error(`tensor ${name} has the shape [${tensor.shape}]; config.json asks for [${shape}]`)
+      throw new Error(
+        `tensor ${name} has the shape ${JSON.stringify(tensor.shape)}; config.json asks for ${JSON.stringify(shape)}`,
+      )
     }
     return tensor
   }

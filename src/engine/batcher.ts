@@ -78,7 +78,7 @@ export function createBatcher(options: {
   /** Waits for all the jobs; leaves them all when the signal aborts or one of them fails. */
   function join(jobs: Job[], signal: AbortSignal): Promise<JobResult[]> {
     return new Promise((resolve, reject) => {
-      const results: JobResult[] = new Array(jobs.length)
+      const results = Array.from<JobResult>({ length: jobs.length })
       let left = jobs.length
       const waiters = jobs.map(
         (_, index): Waiter => ({
@@ -140,8 +140,8 @@ export function createBatcher(options: {
 
   function settle(job: Job, tell: (waiter: Waiter) => void): void {
     running.delete(jobId(job))
-    // A copy: a waiter that gives up leaves the set.
-    for (const waiter of [...job.waiters]) tell(waiter)
+    waiting.delete(jobId(job))
+    for (const waiter of job.waiters) tell(waiter)
   }
 
   const batcher: Batcher = {
@@ -159,7 +159,7 @@ export function createBatcher(options: {
     close() {
       closed = true
       const error = new ValenceError('shutting_down', 'The server is shutting down.')
-      for (const job of [...waiting.values()]) settle(job, (waiter) => waiter.reject(error))
+      for (const job of waiting.values()) settle(job, (waiter) => waiter.reject(error))
     },
   }
   return batcher

@@ -7,7 +7,6 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
-import type { Logger } from 'pino'
 import type { Dialect } from '../dialects/dialect.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
@@ -25,7 +24,7 @@ export type AppOptions = {
   depth: () => { waiting: number; running: number }
   version: string
   maxBodyBytes: number
-  logger: Logger
+  logger: FastifyBaseLogger
 }
 
 /** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
@@ -43,7 +42,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   let stopping = false
 
   const app = Fastify({
-    loggerInstance: logger as FastifyBaseLogger,
+    loggerInstance: logger,
     // One line a request is logged below, when it is answered, instead of Fastify's two.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,

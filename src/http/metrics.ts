@@ -15,17 +15,17 @@ export function addMetrics(app: FastifyInstance, depth: () => { waiting: number;
     buckets: DURATION_BUCKETS_SECONDS,
     registers: [registry],
   })
-  new Gauge({
+  const texts = new Gauge({
     name: 'valence_texts',
     help: 'Texts in the engine, by state',
     labelNames: ['state'],
-    registers: [registry],
     collect() {
       const { waiting, running } = depth()
       this.set({ state: 'waiting' }, waiting)
       this.set({ state: 'running' }, running)
     },
   })
+  registry.registerMetric(texts)
   app.addHook('onResponse', async (request, reply) => {
     // The pattern, not the address: an address is the client's, and would grow the series without end.
     const route = request.routeOptions.url ?? 'none'

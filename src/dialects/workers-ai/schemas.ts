@@ -10,7 +10,7 @@ export const RunBody = Type.Object(
   { title: 'TextClassificationInput' },
 )
 
-export const LabelScore = Type.Object({
+const LabelScore = Type.Object({
   label: Type.String({ description: "The classification label assigned to the text (e.g., 'POSITIVE' or 'NEGATIVE')" }),
   score: Type.Number({ description: 'Confidence score, from 0 to 1' }),
 })

@@ -21,8 +21,8 @@ export async function exactWeightType(): Promise<WeightType> {
   const model = file.finish(file.node('MatMulInteger', [activations, weightInput]), 'sums', 'int32', [1, LENGTH])
   const session = await InferenceSession.create(model, { intraOpNumThreads: 1 })
   const weights = new Tensor('int8', new Int8Array(LENGTH * LENGTH).fill(LARGEST_WEIGHT), [LENGTH, LENGTH])
-  const { sums } = await session.run({ weights })
+  const { sums } = (await session.run({ weights })) as { sums: Tensor }
   await session.release()
   const exact = LENGTH * LARGEST_ACTIVATION * LARGEST_WEIGHT
-  return (sums?.data as Int32Array).every((sum) => sum === exact) ? 'int8' : 'uint8'
+  return (sums.data as Int32Array).every((sum) => sum === exact) ? 'int8' : 'uint8'
 }

@@ -1,0 +1,58 @@
+/**
+ * Which folder may know which, checked by `npm run direction`; docs/architecture.md draws the picture.
+ *
+ * A rule names a folder and everything of ours that it may import beside itself.
+ */
+const MAY_IMPORT = {
+  '^src/errors\\.ts$': [],
+  '^src/config\\.ts$': [],
+  '^src/engine/': ['^src/errors\\.ts$'],
+  // Conversion ends in the engine's form of a network, so it knows that form.
+  '^src/convert/': ['^src/engine/(network|activation)\\.ts$'],
+  '^src/catalog/': [],
+  '^src/gateway/': ['^src/errors\\.ts$', '^src/engine/(engine|activation)\\.ts$', '^src/catalog/'],
+  '^src/dialects/dialect\\.ts$': ['^src/errors\\.ts$', '^src/gateway/'],
+  '^src/dialects/aigateway/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
+  '^src/dialects/workers-ai/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
+  '^src/dialects/huggingface/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
+  '^src/http/': ['^src/errors\\.ts$', '^src/dialects/dialect\\.ts$', '^src/gateway/'],
+  '^src/cli/': [
+    '^src/errors\\.ts$',
+    '^src/config\\.ts$',
+    '^src/main\\.ts$',
+    '^src/catalog/',
+    '^src/engine/engine\\.ts$',
+  ],
+}
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(MAY_IMPORT).map(([from, to]) => ({
+      name: `${from} imports only what it may`,
+      severity: 'error',
+      from: { path: from },
+      to: { path: '^src/', pathNot: [from, ...to] },
+    })),
+    {
+      name: 'every-folder-has-a-rule',
+      severity: 'error',
+      from: { path: '^src/', pathNot: ['^src/main\\.ts$', ...Object.keys(MAY_IMPORT)] },
+      to: {},
+    },
+    {
+      name: 'config-is-for-main-and-cli',
+      severity: 'error',
+      from: { pathNot: ['^src/(main|config)\\.ts$', '^src/cli/'] },
+      to: { path: '^src/config\\.ts$' },
+    },
+    { name: 'no-missing-packages', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    parser: 'swc',
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'types', 'default'] },
+  },
+}

@@ -1,0 +1,114 @@
+import Cloudflare from 'cloudflare'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { RunningServer } from '../support/server.ts'
+import {
+  BAD,
+  CLOUDFLARE_MODEL,
+  failureOf,
+  GOOD,
+  KEY,
+  type LabelScore,
+  SERVED_MODEL,
+  startLockedServer,
+  sumOf,
+  WRONG_KEY,
+} from './support.ts'
+
+const ACCOUNT = '0123456789abcdef0123456789abcdef'
+
+describe('the cloudflare client from npm', () => {
+  let server: RunningServer
+  let client: Cloudflare
+
+  beforeAll(async () => {
+    server = await startLockedServer()
+    client = new Cloudflare({ baseURL: `${server.url}/client/v4`, apiToken: KEY })
+  })
+
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  afterAll(async () => {
+    await server?.stop()
+  })
+
+  const run = (text: string, model = CLOUDFLARE_MODEL, by = client) => by.ai.run(model, { account_id: ACCOUNT, text })
+
+  it.each([
+    [GOOD, 'POSITIVE'],
+    [BAD, 'NEGATIVE'],
+  ])("answers in the model's order of labels, whichever is best: %s", async (text, label) => {
+    const scores = (await run(text)) as LabelScore[]
+
+    expect(scores.map((entry) => entry.label)).toEqual(['NEGATIVE', 'POSITIVE'])
+    expect(scores.toSorted((a, b) => b.score - a.score)[0]!.label).toBe(label)
+    expect(sumOf(scores)).toBeCloseTo(1, 6)
+  })
+
+  it('is sure of a plain case', async () => {
+    const scores = (await run(GOOD)) as LabelScore[]
+    expect(scores[1]!.label).toBe('POSITIVE')
+    expect(scores[1]!.score).toBeGreaterThan(0.9)
+  })
+
+  it('may encode the slashes of the model, and reads who answered from a header', async () => {
+    const response = await run(GOOD).asResponse()
+
+    expect(response.url).toContain('/ai/run/@cf%2Fhuggingface%2Fdistilbert-sst-2-int8')
+    expect(response.headers.get('x-valence-served-model')).toBe(SERVED_MODEL)
+    expect(await response.json()).toMatchObject({ success: true, errors: [], messages: [] })
+  })
+
+  it('finds the server by its environment variables alone', async () => {
+    vi.stubEnv('CLOUDFLARE_BASE_URL', `${server.url}/client/v4`)
+    vi.stubEnv('CLOUDFLARE_API_TOKEN', KEY)
+
+    const scores = (await run(GOOD, CLOUDFLARE_MODEL, new Cloudflare())) as LabelScore[]
+    expect(scores[1]!.label).toBe('POSITIVE')
+    expect(scores[1]!.score).toBeGreaterThan(0.9)
+  })
+
+  it('throws its BadRequestError with code 5006 for a text that is empty', async () => {
+    const error = await failureOf(run(''))
+
+    expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
+    expect(error).toMatchObject({ status: 400, errors: [{ code: 5006 }] })
+    expect((error as Cloudflare.APIError).errors[0]!.message).toMatch(/^AiError: Bad input: Error: .*text/)
+  })
+
+  it("throws its BadRequestError with code 5006 and the hosted API's words for a text that is missing", async () => {
+    const error = await failureOf(client.ai.run(CLOUDFLARE_MODEL, { account_id: ACCOUNT } as { account_id: string; text: string }))
+
+    expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
+    expect(error).toMatchObject({
+      status: 400,
+      errors: [{ code: 5006, message: "AiError: Bad input: Error: required properties at '/' are 'text'" }],
+    })
+  })
+
+  it('throws its BadRequestError with code 5007 for a model that is not here', async () => {
+    const error = await failureOf(run(GOOD, '@cf/huggingface/no-such-model'))
+
+    expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
+    expect(error).toMatchObject({ status: 400, errors: [{ code: 5007 }] })
+    expect((error as Cloudflare.APIError).errors[0]!.message).toContain(
+      'No such model @cf/huggingface/no-such-model or task',
+    )
+  })
+
+  it('throws its AuthenticationError with code 10000 for a wrong token', async () => {
+    const stranger = new Cloudflare({ baseURL: `${server.url}/client/v4`, apiToken: WRONG_KEY })
+    const error = await failureOf(run(GOOD, CLOUDFLARE_MODEL, stranger))
+
+    expect(error).toBeInstanceOf(Cloudflare.AuthenticationError)
+    expect(error).toMatchObject({ status: 401, errors: [{ code: 10000, message: 'Authentication error' }] })
+  })
+
+  it('throws its NotFoundError with code 7000 for an endpoint that is not here', async () => {
+    const error = await failureOf(client.get('/no/such/endpoint'))
+
+    expect(error).toBeInstanceOf(Cloudflare.NotFoundError)
+    expect(error).toMatchObject({ status: 404, errors: [{ code: 7000 }] })
+  })
+})
