@@ -43,9 +43,11 @@ def parse_arguments():
     parser.add_argument("--mask", type=float, default=0.0, help="share of the tokens replaced by [MASK]")
     parser.add_argument("--freeze-words", action="store_true", help="keep the word embeddings as they were pretrained")
     parser.add_argument("--long-twice", action="store_true", help="show rows of twelve words or more twice an epoch")
-    parser.add_argument("--teachers", nargs="*", default=[], help="logits files of earlier runs to distil from")
-    parser.add_argument("--distil", type=float, default=0.7, help="share of the loss that comes from the teachers")
-    parser.add_argument("--dump-logits", action="store_true", help="write logits of every training row at the end")
+    parser.add_argument("--attention-dropout", type=float, default=0.0)
+    parser.add_argument("--hold-out", type=int, default=1200, help="whole sentences kept from training, with their phrases")
+    parser.add_argument("--unlabelled", help="file of sentences, one a line, that the teachers label")
+    parser.add_argument("--teachers", nargs="*", default=[], help="folders of earlier runs")
+    parser.add_argument("--keep-last", action="store_true", help="keep the last epoch, not the best on the hold-out")
     parser.add_argument("--final", action="store_true", help="measure on SST-2's dev set at the end")
     return parser.parse_args()
 
@@ -170,6 +172,16 @@ def expected_calibration_error(logits, labels, bins=15):
     return error
 
 
+def teachers_opinion(args, config, sequences):
+    """The mean probabilities that earlier runs give, each at the temperature that fitted its hold-out."""
+    opinions = []
+    for folder in args.teachers:
+        # The fp32 folder has the temperature in its classifier.
+        teacher = BertForSequenceClassification.from_pretrained(os.path.join(folder, "fp32"), config=config, attn_implementation="eager")
+        opinions.append(torch.softmax(logits_of(teacher, sequences), -1))
+    return torch.stack(opinions).mean(0)
+
+
 def main():
     args = parse_arguments()
     torch.set_num_threads(2)
@@ -184,10 +196,10 @@ def main():
         log.write(line + "\n")
         log.flush()
 
-    say(f"torch {torch.__version__}; " + " ".join(f"{k}={v}" for k, v in vars(args).items() if k not in ("encoder", "data", "out", "teachers")))
+    say(f"torch {torch.__version__}; " + " ".join(f"{k}={v}" for k, v in vars(args).items() if k not in ("encoder", "data", "out")))
     dev = read_rows(os.path.join(args.data, "dev.tsv"))
     rows, dropped = drop_dev_sentences(read_rows(os.path.join(args.data, "train.tsv")), dev)
-    train, validation = hold_out(rows, 1200, seed=7)
+    train, validation = hold_out(rows, args.hold_out, seed=7)
     say(f"rows {len(rows)} (dropped for being dev sentences: {len(dropped)}), train {len(train)}, hold-out {len(validation)}")
 
     encode = Encoder(args.encoder)
@@ -196,7 +208,7 @@ def main():
     config.id2label = {0: "NEGATIVE", 1: "POSITIVE"}
     config.label2id = {"NEGATIVE": 0, "POSITIVE": 1}
     config.hidden_dropout_prob = args.dropout
-    config.attention_probs_dropout_prob = 0.0
+    config.attention_probs_dropout_prob = args.attention_dropout
     model = BertForSequenceClassification.from_pretrained(args.encoder, config=config, attn_implementation="eager")
 
     if args.freeze_words:
@@ -204,12 +216,18 @@ def main():
 
     plain = encode([text for text, _ in train])
     natural = encode([as_people_write(text) for text, _ in train])
-    labels = torch.tensor([label for _, label in train])
+    # One row of probabilities a text: certain for the training set, as the teachers see it for unlabelled sentences.
+    targets = F.one_hot(torch.tensor([label for _, label in train]), 2).float()
     validation_ids = encode([as_people_write(text) for text, _ in validation])
     validation_labels = torch.tensor([label for _, label in validation])
-    teacher = torch.stack([torch.softmax(torch.load(path), -1) for path in args.teachers]).mean(0) if args.teachers else None
+    if args.unlabelled:
+        with open(args.unlabelled, encoding="utf-8") as file:
+            sentences = encode([line.strip() for line in file])
+        targets = torch.cat([targets, teachers_opinion(args, config, sentences)])
+        plain, natural = plain + sentences, natural + sentences
+        say(f"unlabelled sentences {len(sentences)}, labelled by {len(args.teachers)} teachers")
 
-    rows_of_epoch = list(range(len(train)))
+    rows_of_epoch = list(range(len(plain)))
     if args.long_twice:
         rows_of_epoch += [i for i, (text, _) in enumerate(train) if len(text.split()) >= 12]
     optimizer = torch.optim.AdamW(parameter_groups(model, args.lr, args.layer_decay), eps=1e-6, fused=True)
@@ -247,11 +265,8 @@ def main():
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = model(input_ids=ids, attention_mask=mask).logits
             logits = logits.float()
-            target = labels[batch].repeat(2) if args.rdrop else labels[batch]
+            target = targets[batch].repeat(2, 1) if args.rdrop else targets[batch]
             loss = F.cross_entropy(logits, target, label_smoothing=args.smoothing)
-            if teacher is not None:
-                soft = teacher[batch].repeat(2, 1) if args.rdrop else teacher[batch]
-                loss = (1 - args.distil) * loss - args.distil * (soft * F.log_softmax(logits, -1)).sum(-1).mean()
             if args.rdrop:
                 p, q = (F.log_softmax(half, -1) for half in logits.chunk(2))
                 divergence = F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(q, p, log_target=True, reduction="batchmean")
@@ -278,7 +293,7 @@ def main():
         raw = accuracy(logits_of(model, validation_ids), validation_labels)
         nll = F.cross_entropy(validation_logits / fitted_temperature(validation_logits, validation_labels), validation_labels).item()
         say(f"epoch {epoch + 1}: loss {total_loss / len(batches):.4f}, hold-out {averaged:.4f} averaged ({nll:.4f} nats), {raw:.4f} raw, {time.time() - started:.0f} s")
-        if averaged > best:
+        if averaged > best or args.keep_last:
             best = averaged
             torch.save(average, os.path.join(args.out, "best.pt"))
         torch.save(
@@ -292,8 +307,6 @@ def main():
     temperature = fitted_temperature(logits, validation_labels)
     say(f"hold-out: {accuracy(logits, validation_labels):.4f}, temperature {temperature}, calibration error "
         f"{expected_calibration_error(logits, validation_labels):.4f} before, {expected_calibration_error(logits / temperature, validation_labels):.4f} after")
-    if args.dump_logits:
-        torch.save(logits_of(model, plain), os.path.join(args.out, "train-logits.pt"))
     # The temperature is folded into the classifier, so that the plain softmax of the shipped model is calibrated.
     with torch.no_grad():
         model.classifier.weight.div_(temperature)

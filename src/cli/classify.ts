@@ -91,9 +91,10 @@ async function* chunksOf(texts: Iterable<string> | AsyncIterable<string>, size: 
   if (chunk.length > 0) yield chunk
 }
 
-function standardInput(): AsyncIterable<string> {
+/** A generator, so that reading begins when the model is loaded: what readline reads before that is lost. */
+async function* standardInput(): AsyncGenerator<string> {
   if (process.stdin.isTTY) console.error('Reading texts from the terminal, one a line; Ctrl-D ends.')
-  return createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
+  yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
 }
 
 /** Counts on the terminal while the answers go elsewhere; in a pipe or a terminal full of answers it stays quiet. */

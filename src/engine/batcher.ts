@@ -131,9 +131,11 @@ export function createBatcher(options: {
         settle(job, (waiter) => waiter.resolve({ logits, inferenceMs, queueMs: startedAt - job.enqueuedAt }))
       })
     } catch (cause) {
-      const error = new ValenceError('internal', 'The model failed on this text. The server log has the cause.', {
-        cause,
-      })
+      const error = closed
+        ? shuttingDown()
+        : new ValenceError('internal', 'The model failed on this text. The server log has the cause.', {
+            cause,
+          })
       for (const job of pack) settle(job, (waiter) => waiter.reject(error))
     }
   }
@@ -146,7 +148,7 @@ export function createBatcher(options: {
 
   const batcher: Batcher = {
     async submit(texts, signal) {
-      if (closed) throw new ValenceError('shutting_down', 'The server is shutting down.')
+      if (closed) throw shuttingDown()
       signal.throwIfAborted()
       const results = join(admit(texts), signal)
       batcher.dispatch()
@@ -158,7 +160,7 @@ export function createBatcher(options: {
     depth: () => ({ waiting: waiting.size, running: running.size }),
     close() {
       closed = true
-      const error = new ValenceError('shutting_down', 'The server is shutting down.')
+      const error = shuttingDown()
       for (const job of waiting.values()) settle(job, (waiter) => waiter.reject(error))
     },
   }
@@ -167,6 +169,10 @@ export function createBatcher(options: {
 
 function jobId({ modelId, key }: QueuedText): string {
   return `${modelId}\n${key}`
+}
+
+function shuttingDown(): ValenceError {
+  return new ValenceError('shutting_down', 'The server is shutting down.')
 }
 
 function queueFull(texts: number, maxWaiting: number): ValenceError {

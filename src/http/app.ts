@@ -63,6 +63,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     const dialect = dialects.find((candidate) => candidate.owns(path))!
     const { status, headers = {}, body } = dialect.renderError(error, { id: request.id, method: request.method, path })
     if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'request failed')
+    // Fastify would close the connection on a client that is still sending, which then never sees why; Node reads the
+    // rest of the body away instead, for as long as a request may take.
+    if (error.code === 'body_too_large') reply.removeHeader('connection')
     void reply
       .code(status)
       .headers({ ...headers, 'x-request-id': request.id })

@@ -4,11 +4,12 @@ import { asValenceError, ValenceError } from '../errors.ts'
 /**
  * Says in one sentence what a schema found wrong.
  *
- * Where a value may have one of several types, the validator reports every type that it is not; the finding that lies
- * deepest is the one about the type that the client meant.
+ * Where a value may have one of several types, the validator reports what keeps it from being each of them. The
+ * finding that lies deepest is about the type that the client meant; of several at one place, one about more than the
+ * type is, since it comes from the type that fitted.
  */
 export function schemaError(findings: readonly FastifySchemaValidationError[], context: string): ValenceError {
-  const finding = findings.toSorted((a, b) => depthOf(b) - depthOf(a))[0]!
+  const finding = findings.toSorted((a, b) => depthOf(b) - depthOf(a) || weightOf(b) - weightOf(a))[0]!
   const at = fieldName(finding.instancePath)
   if (finding.keyword === 'required') {
     const missing = String(finding.params.missingProperty)
@@ -16,19 +17,26 @@ export function schemaError(findings: readonly FastifySchemaValidationError[], c
     return new ValenceError('invalid_request', `${field} is required.`, { field, rule: 'required' })
   }
   const field = at || context
-  const alternatives = findings.filter(
-    (other) => other.instancePath === finding.instancePath && other.keyword === 'type',
-  )
-  const message =
-    alternatives.length > 1
-      ? `${field} must be ${alternatives.map(({ params }) => params.type).join(' or ')}.`
-      : `${field} ${finding.message ?? 'is not valid'}.`
-  return new ValenceError('invalid_request', message, { field, rule: finding.keyword })
+  const problem =
+    finding.keyword === 'type' ? `must be ${typesAt(finding, findings)}` : (finding.message ?? 'is not valid')
+  return new ValenceError('invalid_request', `${field} ${problem}.`, { field, rule: finding.keyword })
 }
 
-function depthOf({ instancePath, keyword }: FastifySchemaValidationError): number {
-  // Of two findings at one place, "none of the alternatives" says less than the alternatives' own findings.
-  return instancePath.split('/').length * 2 - (keyword === 'anyOf' ? 1 : 0)
+function depthOf({ instancePath }: FastifySchemaValidationError): number {
+  return instancePath.split('/').length
+}
+
+function weightOf({ keyword }: FastifySchemaValidationError): number {
+  return { anyOf: 0, type: 1 }[keyword] ?? 2
+}
+
+/** Every type that would have done: `string or array or null` */
+function typesAt(
+  { instancePath }: FastifySchemaValidationError,
+  findings: readonly FastifySchemaValidationError[],
+): string {
+  const same = findings.filter((other) => other.instancePath === instancePath && other.keyword === 'type')
+  return [...new Set(same.map(({ params }) => String(params.type)))].join(' or ')
 }
 
 /** `/messages/0/content` → `messages[0].content` */

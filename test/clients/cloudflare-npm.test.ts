@@ -1,4 +1,4 @@
-import Cloudflare from 'cloudflare'
+import Cloudflare, { type APIError } from 'cloudflare'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { RunningServer } from '../support/server.ts'
 import {
@@ -74,11 +74,11 @@ describe('the cloudflare client from npm', () => {
 
     expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
     expect(error).toMatchObject({ status: 400, errors: [{ code: 5006 }] })
-    expect((error as Cloudflare.APIError).errors[0]!.message).toMatch(/^AiError: Bad input: Error: .*text/)
+    expect((error as APIError).errors[0]!.message).toMatch(/^AiError: Bad input: Error: .*text/)
   })
 
   it("throws its BadRequestError with code 5006 and the hosted API's words for a text that is missing", async () => {
-    const error = await failureOf(client.ai.run(CLOUDFLARE_MODEL, { account_id: ACCOUNT } as { account_id: string; text: string }))
+    const error = await failureOf(client.ai.run(CLOUDFLARE_MODEL, { account_id: ACCOUNT }))
 
     expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
     expect(error).toMatchObject({
@@ -92,9 +92,7 @@ describe('the cloudflare client from npm', () => {
 
     expect(error).toBeInstanceOf(Cloudflare.BadRequestError)
     expect(error).toMatchObject({ status: 400, errors: [{ code: 5007 }] })
-    expect((error as Cloudflare.APIError).errors[0]!.message).toContain(
-      'No such model @cf/huggingface/no-such-model or task',
-    )
+    expect((error as APIError).errors[0]!.message).toContain('No such model @cf/huggingface/no-such-model or task')
   })
 
   it('throws its AuthenticationError with code 10000 for a wrong token', async () => {

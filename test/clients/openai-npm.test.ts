@@ -1,7 +1,17 @@
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunningServer } from '../support/server.ts'
-import { BAD, failureOf, GOOD, KEY, type LabelScore, MODEL, SERVED_MODEL, startLockedServer, WRONG_KEY } from './support.ts'
+import {
+  BAD,
+  failureOf,
+  GOOD,
+  KEY,
+  type LabelScore,
+  MODEL,
+  SERVED_MODEL,
+  startLockedServer,
+  WRONG_KEY,
+} from './support.ts'
 
 type Message = OpenAI.ChatCompletionMessageParam
 
@@ -18,6 +28,8 @@ const SENTIMENT_SCHEMA = {
   },
 }
 
+const user = (content: Message['content']) => [{ role: 'user', content } as Message]
+
 describe('the openai client from npm', () => {
   let server: RunningServer
   let client: OpenAI
@@ -30,8 +42,6 @@ describe('the openai client from npm', () => {
   afterAll(async () => {
     await server?.stop()
   })
-
-  const user = (content: Message['content']) => [{ role: 'user', content } as Message]
 
   describe('completes a chat', () => {
     it.each([
@@ -63,11 +73,11 @@ describe('the openai client from npm', () => {
     })
 
     it('with a usage that counts the tokens of the text, and more of them for a longer one', async () => {
-      const usageOf = async (text: string) =>
-        (await client.chat.completions.create({ model: MODEL, messages: user(text) })).usage!
+      const { usage } = await client.chat.completions.create({ model: MODEL, messages: user('Great!') })
+      const longer = await client.chat.completions.create({ model: MODEL, messages: user('Great! '.repeat(20)) })
 
-      const short = await usageOf('Great!')
-      const long = await usageOf('Great! '.repeat(20))
+      const short = usage!
+      const long = longer.usage!
       expect(short.prompt_tokens).toBeGreaterThan(0)
       expect(short.completion_tokens).toBeGreaterThan(0)
       expect(short.total_tokens).toBe(short.prompt_tokens + short.completion_tokens)
@@ -196,19 +206,14 @@ describe('the openai client from npm', () => {
       expect(Math.exp(chosen!.logprob)).toBeCloseTo(classification[0]!.score, 6)
     })
 
-    it('as many as it asked for', async () => {
-      const of = async (top_logprobs: number) => {
-        const completion = await client.chat.completions.create({
-          model: MODEL,
-          messages: user(GOOD),
-          logprobs: true,
-          top_logprobs,
-        })
-        return completion.choices[0]!.logprobs!.content![0]!.top_logprobs.length
-      }
-
-      expect(await of(0)).toBe(0)
-      expect(await of(1)).toBe(1)
+    it.each([0, 1])('as many as it asked for: %i', async (top_logprobs) => {
+      const completion = await client.chat.completions.create({
+        model: MODEL,
+        messages: user(GOOD),
+        logprobs: true,
+        top_logprobs,
+      })
+      expect(completion.choices[0]!.logprobs!.content![0]!.top_logprobs).toHaveLength(top_logprobs)
     })
 
     it('only where it asked for them', async () => {
@@ -241,9 +246,9 @@ describe('the openai client from npm', () => {
         response_format: { type: 'json_schema', json_schema: SENTIMENT_SCHEMA },
       })
 
-      const parsed = completion.choices[0]!.message.parsed as unknown as LabelScore
-      expect(parsed.label).toBe('NEGATIVE')
-      expect(parsed.score).toBeGreaterThan(0.5)
+      const parsed = completion.choices[0]!.message.parsed as LabelScore | null
+      expect(parsed!.label).toBe('NEGATIVE')
+      expect(parsed!.score).toBeGreaterThan(0.5)
     })
 
     it('but the bare label for the format text', async () => {
@@ -269,7 +274,12 @@ describe('the openai client from npm', () => {
       const { data, response } = await client.models.retrieve(MODEL).withResponse()
 
       expect(response.url).toContain('%2F')
-      expect(data).toMatchObject({ id: MODEL, object: 'model', owned_by: 'huggingface', labels: ['NEGATIVE', 'POSITIVE'] })
+      expect(data).toMatchObject({
+        id: MODEL,
+        object: 'model',
+        owned_by: 'huggingface',
+        labels: ['NEGATIVE', 'POSITIVE'],
+      })
     })
   })
 
@@ -278,11 +288,11 @@ describe('the openai client from npm', () => {
       const stranger = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: WRONG_KEY })
 
       for (const call of [
-        stranger.chat.completions.create({ model: MODEL, messages: user(GOOD) }),
-        stranger.models.list(),
-        stranger.models.retrieve(MODEL),
+        () => stranger.chat.completions.create({ model: MODEL, messages: user(GOOD) }),
+        () => stranger.models.list(),
+        () => stranger.models.retrieve(MODEL),
       ]) {
-        const error = await failureOf(call)
+        const error = await failureOf(call())
         expect(error).toBeInstanceOf(OpenAI.AuthenticationError)
         expect(error).toMatchObject({ status: 401, type: 'authentication_error', code: 401, param: null })
         expect((error as Error).message).not.toContain(WRONG_KEY)
@@ -291,10 +301,10 @@ describe('the openai client from npm', () => {
 
     it('its NotFoundError for a model that is not here', async () => {
       for (const call of [
-        client.chat.completions.create({ model: 'huggingface/no-such-model', messages: user(GOOD) }),
-        client.models.retrieve('huggingface/no-such-model'),
+        () => client.chat.completions.create({ model: 'huggingface/no-such-model', messages: user(GOOD) }),
+        () => client.models.retrieve('huggingface/no-such-model'),
       ]) {
-        const error = await failureOf(call)
+        const error = await failureOf(call())
         expect(error).toBeInstanceOf(OpenAI.NotFoundError)
         expect(error).toMatchObject({ status: 404, type: 'model_not_found', code: 404, param: 'model' })
         expect((error as Error).message).toContain('huggingface/no-such-model')
@@ -320,7 +330,9 @@ describe('the openai client from npm', () => {
       ],
       [
         'tools',
-        { tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } }] },
+        {
+          tools: [{ type: 'function', function: { name: 'weather', parameters: { type: 'object', properties: {} } } }],
+        },
         'tools',
       ],
       ['several answers', { n: 2 }, 'n'],
@@ -331,7 +343,20 @@ describe('the openai client from npm', () => {
 
       expect(error).toBeInstanceOf(OpenAI.BadRequestError)
       expect(error).toMatchObject({ status: 400, type: 'invalid_request_error', code: 400, param })
-      expect((error as OpenAI.APIError).requestID).toBeTruthy()
+      expect((error as InstanceType<typeof OpenAI.APIError>).requestID).toBeTruthy()
+    })
+
+    it('its APIError with the status 413 for a body over the limit, however far over', async () => {
+      const impatient = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: KEY, maxRetries: 0 })
+      const errors = []
+      for (const megabytes of [3, 6, 6, 6, 6, 12]) {
+        const messages = user('x'.repeat(megabytes * 1_000_000))
+        errors.push(await failureOf(impatient.chat.completions.create({ model: MODEL, messages })))
+      }
+
+      // A connection that is cut instead gives an APIConnectionError, which has no status and is tried again.
+      expect(errors.map((error) => (error as { status?: number }).status)).toEqual([413, 413, 413, 413, 413, 413])
+      expect(errors[0]).toMatchObject({ type: 'invalid_request_error', code: 413 })
     })
 
     it('the same errors where it wanted a stream', async () => {

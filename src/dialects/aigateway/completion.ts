@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Static } from 'typebox'
 import type { Answer, Classification } from '../../gateway/admission.ts'
 import { tokensOf } from '../dialect.ts'
+import type { ContentWriter } from './response-format.ts'
 import type { ChatBody, ChatCompletion, ChatCompletionChunk, LabelScore } from './schemas.ts'
 
 type Chat = Static<typeof ChatBody>
@@ -17,7 +18,7 @@ const LOWEST_LOGPROB = -9999
 const COMPLETION_TOKENS = 1
 
 /** Writes one text's scores as a chat completion. */
-export function chatCompletion(body: Chat, answer: Answer): Completion {
+export function chatCompletion(body: Chat, answer: Answer, write: ContentWriter): Completion {
   const result = answer.results[0]!
   const ranking = ranked(result)
   return {
@@ -26,7 +27,7 @@ export function chatCompletion(body: Chat, answer: Answer): Completion {
     choices: [
       {
         index: 0,
-        message: { role: 'assistant', content: contentOf(body, ranking), refusal: null },
+        message: { role: 'assistant', content: write(ranking), refusal: null },
         logprobs: logprobsOf(body, ranking),
         finish_reason: 'stop',
       },
@@ -37,7 +38,7 @@ export function chatCompletion(body: Chat, answer: Answer): Completion {
 }
 
 /** Writes the same answer as the chunks of a stream: role, content, end, and usage where it was asked for. */
-export function chatCompletionChunks(body: Chat, answer: Answer): Chunk[] {
+export function chatCompletionChunks(body: Chat, answer: Answer, write: ContentWriter): Chunk[] {
   const ranking = ranked(answer.results[0]!)
   const wantsUsage = body.stream_options?.include_usage === true
   const shared = {
@@ -52,7 +53,7 @@ export function chatCompletionChunks(body: Chat, answer: Answer): Chunk[] {
   })
   return [
     chunk({ role: 'assistant', content: '' }),
-    chunk({ content: contentOf(body, ranking) }, { logprobs: logprobsOf(body, ranking) }),
+    chunk({ content: write(ranking) }, { logprobs: logprobsOf(body, ranking) }),
     chunk({}, { finish_reason: 'stop' }),
     ...(wantsUsage ? [{ ...shared, choices: [], usage: usageOf(answer.results, COMPLETION_TOKENS) }] : []),
   ]
@@ -76,14 +77,6 @@ function envelope({ model, servedBy }: Answer) {
     model: model.id,
     system_fingerprint: servedBy,
   }
-}
-
-function contentOf(body: Chat, ranking: Score[]): string {
-  const best = ranking[0]!
-  const format = body.response_format?.type
-  return format === 'json_object' || format === 'json_schema'
-    ? JSON.stringify({ ...best, scores: ranking })
-    : best.label
 }
 
 function logprobsOf(body: Chat, ranking: Score[]): Completion['choices'][number]['logprobs'] {

@@ -5,6 +5,7 @@ import type { Admission, ModelStatus } from '../../gateway/admission.ts'
 import { clientSignal, describeAnswer } from '../dialect.ts'
 import { chatCompletion, chatCompletionChunks, ranked, usageOf } from './completion.ts'
 import { textToClassify } from './messages.ts'
+import { contentWriter } from './response-format.ts'
 import {
   ChatBody,
   ChatCompletion,
@@ -40,16 +41,19 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
       },
       async (request, reply) => {
         const { body } = request
+        const model = modelName(body.model)
+        const text = textToClassify(body)
+        const write = contentWriter(body.response_format, admission.model(model).model.labels)
         const answer = await admission.classify({
-          model: modelName(body.model),
-          inputs: [{ text: textToClassify(body) }],
+          model,
+          inputs: [{ text }],
           signal: clientSignal(reply),
         })
         describeAnswer(reply, answer)
-        if (body.stream !== true) return chatCompletion(body, answer)
+        if (body.stream !== true) return chatCompletion(body, answer, write)
         reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache')
         // The schema of the answer describes the object that is not streamed; a stream is text already.
-        return reply.serializer(String).send(eventStream(chatCompletionChunks(body, answer)) as never)
+        return reply.serializer(String).send(eventStream(chatCompletionChunks(body, answer, write)) as never)
       },
     )
 

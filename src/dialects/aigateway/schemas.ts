@@ -23,7 +23,17 @@ export const ChatBody = Type.Object(
     top_logprobs: Nullable(Type.Integer({ minimum: 0, maximum: 20 })),
     response_format: Nullable(
       Type.Object({
-        type: Type.String({ description: 'json_object and json_schema answer {"label", "score", "scores"}' }),
+        type: Type.String({ description: 'text, or json_object or json_schema for {"label", "score", "scores"}' }),
+        json_schema: Type.Optional(
+          Type.Object({
+            schema: Type.Optional(
+              Type.Object({
+                required: Type.Optional(Type.Array(Type.String())),
+                properties: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+              }),
+            ),
+          }),
+        ),
       }),
     ),
     n: Nullable(Type.Integer({ minimum: 1, maximum: 1, description: 'A classifier has one answer.' })),

@@ -1,0 +1,70 @@
+"""The cloudflare package against Valence."""
+
+import os
+import unittest
+
+import cloudflare
+
+from valence import BAD, CLOUDFLARE_MODEL, GOOD, KEY, SERVED_MODEL, URL, WRONG_KEY
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+
+
+def client_with(key):
+    return cloudflare.Cloudflare(base_url=f"{URL}/client/v4", api_token=key)
+
+
+class CloudflareClient(unittest.TestCase):
+    client = client_with(KEY)
+
+    def run_model(self, text=GOOD, model=CLOUDFLARE_MODEL, client=None):
+        return (client or self.client).ai.run(model, account_id=ACCOUNT, text=text)
+
+    def test_answers_in_the_models_order_of_labels(self):
+        for text, label in ((GOOD, "POSITIVE"), (BAD, "NEGATIVE")):
+            scores = self.run_model(text)
+            self.assertEqual([entry.label for entry in scores], ["NEGATIVE", "POSITIVE"])
+            self.assertEqual(max(scores, key=lambda entry: entry.score).label, label)
+            self.assertAlmostEqual(sum(entry.score for entry in scores), 1, places=6)
+
+    def test_is_sure_of_a_plain_case(self):
+        best = self.run_model()[1]
+        self.assertEqual(best.label, "POSITIVE")
+        self.assertGreater(best.score, 0.9)
+
+    def test_says_who_answered(self):
+        raw = self.client.ai.with_raw_response.run(CLOUDFLARE_MODEL, account_id=ACCOUNT, text=GOOD)
+        self.assertEqual(raw.headers["x-valence-served-model"], SERVED_MODEL)
+
+    def test_finds_the_server_by_its_environment_alone(self):
+        settings = {"CLOUDFLARE_BASE_URL": f"{URL}/client/v4", "CLOUDFLARE_API_TOKEN": KEY}
+        os.environ.update(settings)
+        try:
+            scores = self.run_model(client=cloudflare.Cloudflare())
+        finally:
+            for name in settings:
+                del os.environ[name]
+        self.assertEqual(scores[1].label, "POSITIVE")
+
+    def test_raises_bad_request_error_5006(self):
+        with self.assertRaises(cloudflare.BadRequestError) as caught:
+            self.run_model(text="")
+        self.assertEqual(caught.exception.status_code, 400)
+        self.assertEqual([error.code for error in caught.exception.errors], [5006])
+
+    def test_raises_bad_request_error_5007(self):
+        with self.assertRaises(cloudflare.BadRequestError) as caught:
+            self.run_model(model="@cf/huggingface/no-such-model")
+        (error,) = caught.exception.errors
+        self.assertEqual(error.code, 5007)
+        self.assertIn("No such model @cf/huggingface/no-such-model or task", error.message)
+
+    def test_raises_authentication_error_10000(self):
+        with self.assertRaises(cloudflare.AuthenticationError) as caught:
+            self.run_model(client=client_with(WRONG_KEY))
+        self.assertEqual(caught.exception.status_code, 401)
+        self.assertEqual([error.code for error in caught.exception.errors], [10000])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { EMBEDDED_MODEL_ID } from '../../src/catalog/catalog.ts'
+import { readModelFolder } from '../../src/convert/model-folder.ts'
+import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
+
+export const MODEL = EMBEDDED_MODEL_ID
+
+const FOLDER = fileURLToPath(new URL('../../models/minilm-sst-2-int8/', import.meta.url))
+
+/** An engine with the embedded model. */
+export async function embeddedEngine({ workers = 2, maxWaiting = 10_000 } = {}): Promise<Engine> {
+  const { config, network, tokenizerFiles } = readModelFolder(FOLDER)
+  const engine = createEngine({
+    workers,
+    maxWaiting,
+    onWorkerFailure: (error) => {
+      throw error
+    },
+  })
+  const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
+  await engine.load({ id: MODEL, network, tokenizer, labels: config.labels, activation: 'softmax' })
+  return engine
+}
+
+/** A signal for work that nobody gives up. */
+export function never(): AbortSignal {
+  return new AbortController().signal
+}
+
+/** Texts of every length up to some 700 tokens, all different, the same in every run. */
+export function variousTexts(count: number): string[] {
+  const words = Object.keys((JSON.parse(readFileSync(`${FOLDER}tokenizer.json`, 'utf8')) as Vocabulary).model.vocab)
+    .filter((word) => /^[a-z]{3,}$/.test(word))
+    .slice(0, 5000)
+  let state = 12345
+  const random = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648
+  return Array.from({ length: count }, (_, index) => {
+    const length = 1 + Math.floor((index % 10 === 9 ? 700 : 40) * random())
+    return Array.from({ length }, () => words[Math.floor(random() * words.length)]).join(' ')
+  })
+}
+
+type Vocabulary = { model: { vocab: Record<string, number> } }
