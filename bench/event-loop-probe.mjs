@@ -4,7 +4,8 @@ import { isMainThread } from 'node:worker_threads'
 
 /**
  * Loaded into a server before its own code (`node --import`): measures how long its event loop is held, and writes the
- * figures to $VALENCE_PROBE_FILE when the server ends. SIGUSR2 starts the figures afresh, once the server is warm.
+ * figures to $VALENCE_PROBE_FILE. The first SIGUSR2 starts the figures afresh, once the server is warm; the second writes
+ * them, so that the end of the server is not in them.
  *
  * The chain of callbacks below comes round after a millisecond, or after whatever the loop does that takes longer: at
  * most two turns of the loop, so that its figures err on the high side. The thread's own CPU time in between is what our
@@ -24,6 +25,7 @@ function createProbe() {
   let utilization = performance.eventLoopUtilization()
   let lastCpu = process.threadCpuUsage()
   let lastWall = performance.now()
+  let startedAt = lastWall
   let lastIdle = utilization.idle
 
   function turn() {
@@ -33,10 +35,11 @@ function createProbe() {
     const cpuMs = (user + system) / 1000
     // Time in which the loop waited for events is nobody's fault.
     const wallMs = now - lastWall - (idle - lastIdle)
+    const atMs = now - startedAt
     turns++
     cpu.push(cpuMs)
     wall.push(wallMs)
-    if (cpuMs > HOLD_MS || wallMs > HOLD_MS) worst.push({ cpuMs, wallMs })
+    if (cpuMs > HOLD_MS || wallMs > HOLD_MS) worst.push({ cpuMs, wallMs, withIdleMs: now - lastWall, atMs })
     lastCpu = process.threadCpuUsage()
     lastWall = performance.now()
     lastIdle = idle
@@ -52,6 +55,7 @@ function createProbe() {
       cpu = []
       wall = []
       worst = []
+      startedAt = performance.now()
       utilization = performance.eventLoopUtilization()
     },
     figures: () => ({
@@ -82,6 +86,9 @@ function summaryOf(values) {
 if (isMainThread && process.env.VALENCE_PROBE_FILE) {
   const probe = createProbe()
   probe.start()
-  process.on('SIGUSR2', () => probe.reset())
-  process.on('exit', () => writeFileSync(process.env.VALENCE_PROBE_FILE, JSON.stringify(probe.figures())))
+  const write = () => writeFileSync(process.env.VALENCE_PROBE_FILE, JSON.stringify(probe.figures()))
+  process.once('SIGUSR2', () => {
+    probe.reset()
+    process.once('SIGUSR2', write)
+  })
 }

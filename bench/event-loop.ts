@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { startTestServer } from '../test/support/server.ts'
@@ -15,6 +16,7 @@ import { startTestServer } from '../test/support/server.ts'
  * wall time, which other programs on the machine lengthen as well.
  */
 const WARM_UP_SECONDS = 3
+const WRITTEN_AFTER_MS = 500
 
 const run = promisify(execFile)
 
@@ -33,6 +35,8 @@ async function measure(clients: string, seconds: number, flags: string[]): Promi
     await sendTexts(server.url, clients, WARM_UP_SECONDS)
     server.process.kill('SIGUSR2')
     const sent = await sendTexts(server.url, clients, seconds)
+    server.process.kill('SIGUSR2')
+    await sleep(WRITTEN_AFTER_MS)
     await server.stop()
     return { sent, held: JSON.parse(readFileSync(file, 'utf8')) }
   } finally {

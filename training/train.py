@@ -315,6 +315,8 @@ def main():
         dev_ids = encode([text for text, _ in dev])
         dev_labels = torch.tensor([label for _, label in dev])
         dev_logits = logits_of(model, dev_ids)
+        with open(os.path.join(args.out, "dev-logits.json"), "w", encoding="utf-8") as file:
+            json.dump(dev_logits.tolist(), file)
         say(f"SST-2 dev, fp32: {accuracy(dev_logits, dev_labels):.4f}, calibration error {expected_calibration_error(dev_logits, dev_labels):.4f}")
     fp32 = os.path.join(args.out, "fp32")
     model.config.dtype = "float32"

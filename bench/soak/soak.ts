@@ -7,20 +7,21 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { bytesPerCall, median } from './regression.ts'
 import type { SpeedReply, SpeedRequest } from './speed.ts'
-import type { CallsReport, OptimizersReport, SessionsReport, ThreadJob } from './thread.ts'
+import type { CallsReport, Ending, OptimizersReport, SessionsReport, ThreadJob } from './thread.ts'
 
 /**
  * Compares versions of onnxruntime-node, each installed into a folder of its own: what a call leaks, what a session
  * leaks, how threads end, what the optimiser does, and how fast the embedded network is.
  *
- *   node bench/soak/soak.ts [--probes calls,varied,sessions,terminate,optimizers,speed] [--seconds 90]
+ *   node bench/soak/soak.ts [--probes calls,varied,sessions,end,optimizers,speed] [--seconds 90]
  *     [--cycles 200] [version …]
  */
 const VERSIONS = ['1.20.1', '1.21.1', '1.22.0', '1.23.2', '1.24.3', '1.27.0', '1.30.0']
-const PROBES = ['calls', 'varied', 'sessions', 'terminate', 'optimizers', 'speed']
+const PROBES = ['calls', 'varied', 'sessions', 'end', 'optimizers', 'speed']
 const MIB = 2 ** 20
 const MOST_CALLS = 1_000_000
-const TERMINATIONS = 30
+const ENDINGS: readonly Ending[] = ['terminate busy', 'terminate idle', 'exit while busy', 'ask']
+const REPEATS = 30
 const PROBE_TIMEOUT_MS = 15_000
 const SPEED_ROUNDS = 20
 
@@ -71,19 +72,18 @@ async function sessionsRow(folder: string, cycles: number) {
   }
 }
 
-async function terminateRow(folder: string) {
-  const failures: string[] = []
-  let longestMs = 0
-  for (let round = 0; round < TERMINATIONS; round++) {
-    try {
-      const { terminateMs } = await probe<{ terminateMs: number }>({ probe: 'busy', folder }, PROBE_TIMEOUT_MS)
-      longestMs = Math.max(longestMs, terminateMs)
-    } catch (error) {
-      const { code, signal } = error as { code?: number | string; signal?: string }
-      failures.push(`${signal ?? code}`)
+async function endRow(folder: string) {
+  const row: Record<string, string> = {}
+  for (const how of ENDINGS) {
+    const failures: string[] = []
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      await probe({ probe: 'end', folder, how }, PROBE_TIMEOUT_MS).catch((error: { signal?: string; code?: number }) =>
+        failures.push(error.signal ?? `exit code ${error.code}`),
+      )
     }
+    row[how] = failures.length === 0 ? 'well' : countsOf(failures)
   }
-  return { rounds: TERMINATIONS, failed: failures.length, how: countsOf(failures), 'longest ms': round(longestMs) }
+  return row
 }
 
 async function optimizersRow(folder: string) {
@@ -157,7 +157,7 @@ const tables: Record<string, () => Promise<object[]>> = {
   calls: () => tableOf(folders, (folder) => callsRow(folder, 'fixed', Number(values.seconds))),
   varied: () => tableOf(folders, (folder) => callsRow(folder, 'varied', Number(values.seconds))),
   sessions: () => tableOf(folders, (folder) => sessionsRow(folder, Number(values.cycles))),
-  terminate: () => tableOf(folders, terminateRow),
+  end: () => tableOf(folders, endRow),
   optimizers: () => tableOf(folders, optimizersRow),
   speed: () => speedTable(folders),
 }

@@ -12,8 +12,11 @@ import { loadRuntime, type Runtime, runOnce, SESSION_OPTIONS } from './runtime.t
 export type ThreadJob =
   | { probe: 'calls'; folder: string; lengths: keyof typeof LENGTHS; calls: number; seconds: number }
   | { probe: 'sessions'; folder: string; cycles: number }
-  | { probe: 'busy'; folder: string }
+  | { probe: 'end'; folder: string; how: Ending }
   | { probe: 'optimizers'; folder: string; scratch: string }
+
+/** How threads end: terminated in the middle of a run, or while they wait; with the process; or when they are told to. */
+export type Ending = 'terminate busy' | 'terminate idle' | 'exit while busy' | 'ask'
 
 export type CallsReport = { samples: Sample[]; calls: number; callsPerSecond: number }
 export type SessionsReport = { samples: Sample[] }
@@ -21,6 +24,7 @@ export type SessionsReport = { samples: Sample[] }
 export type OptimizersReport = Record<string, string[]>
 
 const TOKENS = 8
+const LONGEST = 512
 /** How many tokens a call has: leaks are reported that show only where the shape changes from call to call. */
 const LENGTHS = {
   fixed: () => TOKENS,
@@ -69,13 +73,19 @@ async function probeSessions(runtime: Runtime, cycles: number): Promise<Sessions
   return { samples }
 }
 
-/** Computes long texts for ever; the other end terminates the thread in the middle of one. */
-async function beBusy(runtime: Runtime): Promise<void> {
+/** Computes long texts until it is told to stop or is stopped; an idle one computes a single text and waits. */
+async function runUntilEnded(runtime: Runtime, how: Ending): Promise<void> {
   const model = onnxModel(madeUpNetwork({ layers: 4, hidden: 256 }), 'int8')
   const session = await runtime.InferenceSession.create(model, SESSION_OPTIONS)
-  await runOnce(runtime, session, TOKENS)
-  parentPort!.postMessage('busy')
-  for (;;) await runOnce(runtime, session, 512)
+  let told = false
+  parentPort!.once('message', () => {
+    told = true
+  })
+  await runOnce(runtime, session, LONGEST)
+  parentPort!.postMessage('ready')
+  if (how === 'terminate idle') return
+  while (!told) await runOnce(runtime, session, LONGEST)
+  parentPort!.close()
 }
 
 const NO_EXTRA = { ...SESSION_OPTIONS, extra: {} }
@@ -128,7 +138,7 @@ async function work(job: ThreadJob): Promise<void> {
   if (job.probe === 'calls') parentPort!.postMessage(await probeCalls(runtime, job))
   if (job.probe === 'sessions') parentPort!.postMessage(await probeSessions(runtime, job.cycles))
   if (job.probe === 'optimizers') parentPort!.postMessage(await probeOptimizers(runtime, job.scratch))
-  if (job.probe === 'busy') await beBusy(runtime)
+  if (job.probe === 'end') await runUntilEnded(runtime, job.how)
 }
 
 await work(workerData as ThreadJob)

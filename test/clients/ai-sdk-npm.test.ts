@@ -104,6 +104,16 @@ describe('the AI SDK with its OpenAI-compatible provider', () => {
     expect(object.score).toBe(object.scores[0]!.score)
   })
 
+  it.each([
+    [GOOD, 'positive'],
+    [BAD, 'negative'],
+  ])('chooses between the labels, in the spelling of the caller', async (prompt, expected) => {
+    const model = modelOf({ supportsStructuredOutputs: true })
+    const result = await generateText({ model, prompt, output: Output.choice({ options: ['positive', 'negative'] }) })
+
+    expect(result.output).toBe(expected)
+  })
+
   it('streams an object', async () => {
     const model = modelOf({ supportsStructuredOutputs: true })
     const result = streamText({ model, prompt: GOOD, output: Output.object({ schema: SENTIMENT }) })

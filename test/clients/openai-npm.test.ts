@@ -251,6 +251,19 @@ describe('the openai client from npm', () => {
       expect(parsed!.score).toBeGreaterThan(0.5)
     })
 
+    it.each([
+      ['fields that no classifier has', { reason: { type: 'string' } }],
+      ['a choice without one of the labels', { reason: { enum: ['POSITIVE', 'NEUTRAL'] } }],
+    ])('or a BadRequestError for a schema that requires %s', async (_, properties) => {
+      const schema = { type: 'object', properties, required: ['reason'] }
+      const request = client.chat.completions.create({
+        model: MODEL,
+        messages: user(GOOD),
+        response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
+      })
+      await expect(request).rejects.toMatchObject({ status: 400, param: 'response_format.json_schema' })
+    })
+
     it('but the bare label for the format text', async () => {
       const completion = await client.chat.completions.create({
         model: MODEL,
