@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { CATALOG, type CatalogModel } from './catalog/catalog.ts'
@@ -15,6 +16,9 @@ import { createAdmission } from './gateway/admission.ts'
 import { createKeyCheck } from './gateway/keys.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
 import { createApp } from './http/app.ts'
+
+/** How long refusals may take to leave when the server stops. */
+const LAST_WORDS_MS = 400
 
 export const VERSION: string = packageJson.version
 
@@ -49,8 +53,11 @@ export type Server = {
   /** such as http://127.0.0.1:8484 */
   url: string
   models: readonly ModelStatus[]
-  /** Takes no more requests, lets those under way finish, then stops everything. */
-  close(): Promise<void>
+  /**
+   * Takes no more requests and lets those under way finish; when `drainMs` are over, tells the rest that it is shutting
+   * down. Resolves when everything has stopped.
+   */
+  close(drainMs: number): Promise<void>
 }
 
 /** Builds all the parts, and listens. */
@@ -81,9 +88,14 @@ export async function startServer(config: Config): Promise<Server> {
   return {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
-    async close() {
-      await app.close()
+    async close(drainMs) {
+      const closed = app.close()
+      await Promise.race([closed, setTimeout(drainMs)])
       await classifier.close()
+      // What was refused just now is still being written; after that only clients are left that do not finish sending.
+      await Promise.race([closed, setTimeout(LAST_WORDS_MS)])
+      app.server.closeAllConnections()
+      await closed
     },
   }
 }

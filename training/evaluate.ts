@@ -19,7 +19,11 @@ const labels = rows.map(([label]) => Number(label))
 const fp32 = (JSON.parse(readFileSync(logitsFile, 'utf8')) as [number, number][]).map(positive)
 
 const engine = await embeddedEngine()
-const results = await engine.classify(MODEL, rows.map(([, text]) => ({ text: text.trim() })), { signal: never() })
+const results = await engine.classify(
+  MODEL,
+  rows.map(([, text]) => ({ text: text.trim() })),
+  { signal: never() },
+)
 await engine.close()
 const int8 = results.map(({ scores }) => scores[1]!.score)
 

@@ -42,6 +42,7 @@ def parse_arguments():
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--mask", type=float, default=0.0, help="share of the tokens replaced by [MASK]")
     parser.add_argument("--freeze-words", action="store_true", help="keep the word embeddings as they were pretrained")
+    parser.add_argument("--fresh-layers", type=int, default=0, help="how many of the top layers start from random weights")
     parser.add_argument("--long-twice", action="store_true", help="show rows of twelve words or more twice an epoch")
     parser.add_argument("--attention-dropout", type=float, default=0.0)
     parser.add_argument("--hold-out", type=int, default=1200, help="whole sentences kept from training, with their phrases")
@@ -178,7 +179,8 @@ def teachers_opinion(args, config, sequences):
     for folder in args.teachers:
         # The fp32 folder has the temperature in its classifier.
         teacher = BertForSequenceClassification.from_pretrained(os.path.join(folder, "fp32"), config=config, attn_implementation="eager")
-        opinions.append(torch.softmax(logits_of(teacher, sequences), -1))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            opinions.append(torch.softmax(logits_of(teacher, sequences), -1))
     return torch.stack(opinions).mean(0)
 
 
@@ -213,6 +215,11 @@ def main():
 
     if args.freeze_words:
         model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
+
+    for layer in model.bert.encoder.layer[len(model.bert.encoder.layer) - args.fresh_layers :]:
+        layer.apply(model._init_weights)
+    if args.fresh_layers:
+        model.bert.pooler.apply(model._init_weights)
 
     plain = encode([text for text, _ in train])
     natural = encode([as_people_write(text) for text, _ in train])

@@ -84,6 +84,7 @@ async function runUntilEnded(runtime: Runtime, how: Ending): Promise<void> {
   await runOnce(runtime, session, LONGEST)
   parentPort!.postMessage('ready')
   if (how === 'terminate idle') return
+  // oxlint-disable-next-line no-unmodified-loop-condition -- the message above changes it
   while (!told) await runOnce(runtime, session, LONGEST)
   parentPort!.close()
 }

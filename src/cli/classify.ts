@@ -29,14 +29,16 @@ export const classify = defineCommand({
   async run({ args }) {
     const config = configFrom(args, ARGS)
     const texts = args._.length > 0 ? args._ : standardInput()
-    endQuietlyWhenNobodyReads()
+    const nobodyReads = closedOutput()
     const classifier = await openClassifier(config, (error) => console.error(error))
     try {
-      await classifyAll(classifier, args.model ?? DEFAULT_MODEL_ID, texts, args.json ? asJson : asLine)
+      await classifyAll(classifier, args.model ?? DEFAULT_MODEL_ID, texts, args.json ? asJson : asLine, nobodyReads)
     } catch (error) {
       throw error instanceof ValenceError ? new UsageError(error.message) : error
     } finally {
       await classifier.close()
+      // Standard input may stay open for ever; nobody waits for what it brings.
+      if (nobodyReads.aborted) process.exit(0)
     }
   },
 })
@@ -48,11 +50,11 @@ async function classifyAll(
   modelName: string,
   texts: Iterable<string> | AsyncIterable<string>,
   format: Format,
+  signal: AbortSignal,
 ): Promise<void> {
   const { model, servedBy } = directory.resolve(modelName)
   if (servedBy !== model.id)
     console.error(`warning: the weights of ${model.id} are not here; ${servedBy} answers in its place.`)
-  const { signal } = new AbortController()
   const progress = createProgress()
   for await (const chunk of chunksOf(texts, CHUNK_TEXTS)) {
     const results = await engine.classify(
@@ -115,10 +117,12 @@ function createProgress(): { add(count: number): void; end(): void } {
   }
 }
 
-/** `valence classify | head` closes our output early, which is no failure. */
-function endQuietlyWhenNobodyReads(): void {
+/** Aborts when nobody reads our output any more, as in `valence classify | head`, which is no failure. */
+function closedOutput(): AbortSignal {
+  const controller = new AbortController()
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0)
-    throw error
+    if (error.code !== 'EPIPE') throw error
+    controller.abort()
   })
+  return controller.signal
 }

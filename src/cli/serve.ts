@@ -3,8 +3,8 @@ import { type Config, refuseAccidentalOpenness } from '../config.ts'
 import { type Server, startServer } from '../main.ts'
 import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
 
-/** A service manager kills what has not stopped after a while; five seconds is what ours promises. */
-const STOP_WITHIN_MS = 4500
+/** It promises to be gone in five seconds; what a worker computes when the time is up still finishes. */
+const DRAIN_MS = 4000
 
 export const serve = defineCommand({
   meta: { name: 'serve', description: 'Serve the three APIs over HTTP' },
@@ -36,15 +36,14 @@ function announce({ url, models }: Server, { apiKeys, host }: Config): void {
   )
 }
 
-/** The first signal stops in order; a second one, or time running out, at once. */
+/** The first signal stops in order; a second one refuses what is still under way. */
 function stopOnSignal(server: Server): void {
-  let stopping = false
+  let signals = 0
   const stop = () => {
-    if (stopping) process.exit(130)
-    stopping = true
-    setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref()
-    server.close().then(
-      () => process.exit(0),
+    signals++
+    const [drainMs, exitCode] = signals === 1 ? [DRAIN_MS, 0] : [0, 130]
+    server.close(drainMs).then(
+      () => process.exit(exitCode),
       (error: unknown) => {
         console.error(error)
         process.exit(1)

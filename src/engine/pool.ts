@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { EncodedText, PackAnswer } from './backend.ts'
 import type { Network } from './network.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /**
  * Worker threads, each with every model loaded and one pack at a time.
@@ -16,6 +17,7 @@ export type Pool = {
   idle(): number
   /** Runs a pack on an idle worker; call it only while `idle()` is not 0. */
   run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]>
+  /** Resolves when every worker has finished its pack and ended; what was asked of them is rejected. */
   close(): Promise<void>
 }
 
@@ -39,7 +41,7 @@ export function createPool(
   let nextId = 0
   let closing = false
 
-  function ask(member: Member, request: ToWorker): Promise<FromWorker> {
+  function ask(member: Member, request: WorkerRequest): Promise<FromWorker> {
     return new Promise((resolve, reject) => {
       member.pending.set(request.id, { resolve, reject })
       member.worker.postMessage(request)
@@ -108,7 +110,17 @@ export function createPool(
     },
     async close() {
       closing = true
-      await Promise.all([...members].map(({ worker }) => worker.terminate()))
+      await Promise.all([...members].map(stop))
     },
   }
+}
+
+/**
+ * Lets a worker end by itself, after the pack that it runs. Terminating it within ONNX Runtime aborts the whole process,
+ * in every version from 1.20 to 1.30 (bench/soak).
+ */
+async function stop({ worker }: Member): Promise<void> {
+  const message: ToWorker = { type: 'stop' }
+  worker.postMessage(message)
+  await once(worker, 'exit')
 }

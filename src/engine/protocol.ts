@@ -1,8 +1,11 @@
 import type { EncodedText, PackAnswer } from './backend.ts'
 import type { Network } from './network.ts'
 
-/** What the pool says to a worker. `id` pairs a request with its reply. */
-export type ToWorker =
+/** What the pool says to a worker. */
+export type ToWorker = WorkerRequest | { type: 'stop' }
+
+/** What a worker answers to; `id` pairs a request with its reply. */
+export type WorkerRequest =
   | { type: 'load'; id: number; modelId: string; network: Network }
   | { type: 'run'; id: number; modelId: string; pack: EncodedText[] }
 

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Backend } from './backend.ts'
 import { onnxBackend } from './onnx/backend.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /** A worker thread: it holds the models and computes one pack at a time. `pool.ts` is its other end. */
 if (!parentPort) throw new Error('engine/worker.ts runs as a worker thread only')
@@ -9,10 +9,11 @@ const port = parentPort
 const backends = new Map<string, Backend>()
 
 port.on('message', (message: ToWorker) => {
+  if (message.type === 'stop') return port.close()
   void answer(message).then((reply) => port.postMessage(reply))
 })
 
-async function answer(message: ToWorker): Promise<FromWorker> {
+async function answer(message: WorkerRequest): Promise<FromWorker> {
   const { id } = message
   try {
     if (message.type === 'load') {

@@ -16,6 +16,7 @@ import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
 import { fromHttp, schemaError } from './request-errors.ts'
 import { createRouteTable } from './route-table.ts'
+import { answerUnreadable } from './unreadable.ts'
 
 export type AppOptions = {
   /** the first that owns an address answers for it */
@@ -55,6 +56,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
     schemaErrorFormatter: schemaError,
     frameworkErrors: sendError,
+    clientErrorHandler: (error, socket) => answerUnreadable(error, socket, dialects.at(-1)!),
+    // HTTP/1.1 asks for a Host header; Node's own answer to its absence has no body, and nothing here needs it.
+    http: { requireHostHeader: false },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -65,7 +69,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'request failed')
     // Fastify would close the connection on a client that is still sending, which then never sees why; Node reads the
     // rest of the body away instead, for as long as a request may take.
-    if (error.code === 'body_too_large') reply.removeHeader('connection')
+    if (!stopping) reply.removeHeader('connection')
     void reply
       .code(status)
       .headers({ ...headers, 'x-request-id': request.id })
@@ -73,6 +77,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       .serializer(JSON.stringify)
       .send(body)
   }
+
+  // Node would answer an expectation that it does not know with a bare 417; there is none that matters here.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) => parseJsonBody(bytes))

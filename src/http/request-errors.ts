@@ -63,5 +63,9 @@ export function fromHttp(thrown: unknown): ValenceError {
       'The body could not be read; send JSON with the length that its header says.',
     )
   }
+  // The method QUERY must say what its body is; no route of ours answers it.
+  if (code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') {
+    return new ValenceError('method_not_allowed', 'This method is not answered here.')
+  }
   return asValenceError(thrown)
 }

@@ -33,7 +33,7 @@ const applied = fc.constantFrom<unknown>(null, 'sigmoid', 'SoftMax', 'NONE', 'ta
 
 /** A body that its route answers with 200. */
 export type Shape = 'workers-ai' | 'huggingface' | 'chat' | 'classifications'
-export const VALID: Record<Shape, fc.Arbitrary<Record<string, unknown>>> = {
+const VALID: Record<Shape, fc.Arbitrary<Record<string, unknown>>> = {
   'workers-ai': fc.record({ text: shortText }),
   huggingface: fc.record(
     {
@@ -183,6 +183,9 @@ export function anyBody(shape: Shape): fc.Arbitrary<Body> {
     { weight: 4, arbitrary: tooLarge },
   )
 }
+
+/** What takes the most memory while it is handled. */
+export const heavyBody: fc.Arbitrary<Body> = fc.oneof(longLists, longTexts, tooLarge, nested)
 
 export function validBody(shape: Shape): fc.Arbitrary<Body> {
   return fromText(VALID[shape].map((body) => JSON.stringify(body)))

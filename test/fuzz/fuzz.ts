@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { type RunningServer, startTestServer } from '../support/server.ts'
 import type { WireAnswer } from './answers.ts'
 import { faultOf, faultOfProtocolError } from './check.ts'
-import { anyRequest, type FuzzRequest, type HttpRequest, type RawRequest } from './requests.ts'
+import { anyRequest, type FuzzRequest, type HttpRequest, heavyRequest, type RawRequest } from './requests.ts'
 import { createSender, type Outcome } from './send.ts'
 
 const CONCURRENCY = 16
@@ -12,6 +12,9 @@ const CONCURRENCY = 16
 const LOT = 500
 /** Of the requests, before which memory is not judged: caches fill, code is compiled. */
 const WARM_UP_SHARE = 0.1
+/** Beside those that are counted. */
+const HEAVY_REQUESTS = 300
+const MEMORY_EVERY = 10_000
 const MOST_FAULTS_KEPT = 40
 const MIB = 2 ** 20
 
@@ -24,8 +27,8 @@ export type FuzzReport = {
   /** what was wrong, and with which request; the first few of each kind */
   faults: string[]
   faultCount: number
-  rssStartMiB: number
-  rssEndMiB: number
+  /** the server's memory after the warm-up, then every so many requests, and at the end; garbage is collected before */
+  rssMiB: number[]
 }
 
 /** Sends that many requests, drawn by the seed, to a server of its own, and says what was wrong. */
@@ -95,19 +98,20 @@ async function fuzzServer(server: RunningServer, count: number, seed: number): P
 
   const started = performance.now()
   const warmUp = Math.ceil(count * WARM_UP_SHARE)
-  let rssStartMiB = Number.NaN
+  const rssMiB: number[] = []
+  await sendAll(fc.sample(heavyRequest, { numRuns: HEAVY_REQUESTS, seed }))
   for (let sent = 0; sent < count; ) {
     const size = Math.min(LOT, sent < warmUp ? warmUp - sent : count - sent)
     await sendAll(fc.sample(anyRequest, { numRuns: size, seed: seed + sent }))
     sent += size
-    if (sent === warmUp) rssStartMiB = await keptMemory(server)
-    if (server.process.exitCode !== null) throw new Error(`the server ended:\n${server.output().slice(-2000)}`)
+    expectAlive(server)
+    if (sent === warmUp || (sent > warmUp && sent % MEMORY_EVERY === 0)) rssMiB.push(await keptMemory(server))
   }
-  const rssEndMiB = await keptMemory(server)
+  rssMiB.push(await keptMemory(server))
   await expectHealth(server)
   sender.close()
   const seconds = (performance.now() - started) / 1000
-  return { seed, requests: count, seconds, outcomes, faults, faultCount, rssStartMiB, rssEndMiB }
+  return { seed, requests: count, seconds, outcomes, faults, faultCount, rssMiB }
 }
 
 /** An answer after which the server takes no more from this connection; what the client sent behind it is lost. */
@@ -129,6 +133,11 @@ async function keptMemory({ process: { pid } }: RunningServer): Promise<number> 
   }
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   return (Number(kib) * 1024) / MIB
+}
+
+function expectAlive({ process: { exitCode, signalCode }, output }: RunningServer): void {
+  if (exitCode === null && signalCode === null) return
+  throw new Error(`the server ended with ${exitCode ?? signalCode}:\n${output().slice(-2000)}`)
 }
 
 async function expectHealth({ url }: RunningServer): Promise<void> {

@@ -1,7 +1,7 @@
 /* oxlint-disable unicorn/no-useless-spread -- a list in rows is read more easily than one with a line an item */
 import { Buffer } from 'node:buffer'
 import fc from 'fast-check'
-import { anyBody, type Body, type Shape, validBody } from './bodies.ts'
+import { anyBody, type Body, heavyBody, type Shape, validBody } from './bodies.ts'
 
 /** A request that node:http will send. */
 export type HttpRequest = {
@@ -155,7 +155,6 @@ const ODD_HEADERS: Record<string, string>[] = [
   { accept: 'text/html' },
   { 'accept-encoding': 'nonsense' },
   { origin: 'null', 'access-control-request-method': 'POST' },
-  { connection: 'upgrade', upgrade: 'websocket' },
   { 'x-http-method-override': 'DELETE' },
   { range: 'bytes=0-1' },
   { 'if-none-match': '*' },
@@ -190,6 +189,18 @@ const validOnRoute = fc.constantFrom(...ROUTES).chain((route) =>
     body: validBody(route.shape),
     chunked: fc.boolean(),
     valid: fc.constant(true),
+  }),
+)
+/** Sent before memory is judged, since it settles only when the largest requests have come many at a time. */
+export const heavyRequest: fc.Arbitrary<FuzzRequest> = fc.constantFrom(...ROUTES).chain((route) =>
+  fc.record({
+    kind: fc.constant('http' as const),
+    method: fc.constant(route.method),
+    path: fc.constant(route.of(MODELS[0]!)),
+    headers: fc.constant({}),
+    body: heavyBody,
+    chunked: fc.boolean(),
+    valid: fc.constant(false),
   }),
 )
 const page = fc.record({
@@ -283,7 +294,12 @@ const CLOSE = 'Connection: close\r\n'
 
 /** Well-formed, if unusual: each must be answered. */
 const UNUSUAL: RawRequest[] = [
-  raw('no host', `GET /health HTTP/1.1\r\n${CLOSE}\r\n`, 'wait', [{ method: 'GET', path: '/health' }]),
+  raw(
+    'a wish for another protocol',
+    `GET /health HTTP/1.1\r\n${HOST}Connection: upgrade, close\r\nUpgrade: websocket\r\n\r\n`,
+    'wait',
+    [{ method: 'GET', path: '/health' }],
+  ),
   raw('HTTP/1.0', 'GET /v1/nothing HTTP/1.0\r\n\r\n', 'wait', [{ method: 'GET', path: '/v1/nothing' }]),
   raw('a whole address', `GET http://localhost/health HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 'wait', [
     { method: 'GET', path: 'http://localhost/health' },

@@ -35,7 +35,10 @@ export function variousTexts(count: number): string[] {
     .filter((word) => /^[a-z]{3,}$/.test(word))
     .slice(0, 5000)
   let state = 12345
-  const random = () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648
+  const random = () => {
+    state = (state * 1103515245 + 12345) % 2 ** 31
+    return state / 2 ** 31
+  }
   return Array.from({ length: count }, (_, index) => {
     const length = 1 + Math.floor((index % 10 === 9 ? 700 : 40) * random())
     return Array.from({ length }, () => words[Math.floor(random() * words.length)]).join(' ')

@@ -24,6 +24,7 @@ type Context = { file: ModelFile; network: Network; weightType: WeightType }
  * [labels].
  *
  * There is no batch axis and no mask: a text has no batch-mates, so nothing but its own tokens can touch its scores.
+ * That also keeps ONNX Runtime's SkipLayerNormFusion away, which is slow on CPUs and fits only where there is a batch.
  * The last layer is computed for [CLS] alone, which is exact, since the head reads nothing else.
  */
 export function onnxModel(network: Network, weightType: WeightType): Buffer {

@@ -1,0 +1,59 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Ended, PYTHON, runToEnd, warnWithoutPython } from './support/python.ts'
+import { type RunningServer, startTestServer } from './support/server.ts'
+
+type Snippet = { language: string; code: string; output: string }
+
+const DOCUMENTED_URL = 'http://127.0.0.1:8484'
+
+/** A fenced block of code with a fenced block of output behind it. */
+const SNIPPET = /```(sh|js|python)\n([^`]+?)```\n```output\n([^`]*?)```/g
+
+const snippets = [...readFileSync('README.md', 'utf8').matchAll(SNIPPET)].map(
+  ([, language, code, output]): Snippet => ({ language: language!, code: code!, output: output! }),
+)
+
+let server: RunningServer
+let folder: string
+beforeAll(async () => {
+  warnWithoutPython()
+  server = await startTestServer()
+  // Inside the project, so that npm packages are found.
+  folder = mkdtempSync(join('node_modules', '.readme-'))
+})
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await server.stop()
+})
+
+it('has a curl, an npm and a Python client for each of the three APIs', () => {
+  const count = (language: string) => snippets.filter((snippet) => snippet.language === language).length
+  expect([count('js'), count('python')]).toEqual([3, 3])
+  expect(count('sh')).toBeGreaterThanOrEqual(4)
+})
+
+describe.each(snippets)('$language: $code', ({ language, code, output }) => {
+  it.skipIf(language === 'python' && PYTHON === undefined)('prints what the README shows', async () => {
+    const { stdout, stderr } = await run(language, code.replaceAll(DOCUMENTED_URL, server.url))
+    expect(comparable(stdout), stderr).toBe(comparable(output))
+  })
+})
+
+function run(language: string, code: string): Promise<Ended> {
+  const env = { PATH: `${process.cwd()}/node_modules/.bin:${process.env.PATH}`, CLOUDFLARE_ACCOUNT_ID: 'local' }
+  if (language === 'sh') return runToEnd('bash', ['-c', code], env)
+  const file = join(folder, language === 'js' ? 'snippet.mjs' : 'snippet.py')
+  writeFileSync(file, code)
+  return runToEnd(language === 'js' ? process.execPath : PYTHON!, [file], env)
+}
+
+/** Ids and times change from run to run, and the last digits of a score from processor to processor. */
+function comparable(output: string): string {
+  return output
+    .replaceAll(/chatcmpl-[0-9a-f-]+/g, 'ID')
+    .replaceAll(/"created":\d+/g, '"created":0')
+    .replaceAll(/\d\.\d{3,}/g, (score) => Number(score).toFixed(2))
+    .trim()
+}
