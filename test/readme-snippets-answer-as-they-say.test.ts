@@ -9,7 +9,7 @@ type Snippet = { language: string; code: string; output: string }
 const DOCUMENTED_URL = 'http://127.0.0.1:8484'
 
 /** A fenced block of code with a fenced block of output behind it. */
-const SNIPPET = /```(sh|js|python)\n([^`]+?)```\n```output\n([^`]*?)```/g
+const SNIPPET = /```(sh|js|python)\n([\s\S]+?)\n```\n```output\n([\s\S]*?)```/g
 
 const snippets = [...readFileSync('README.md', 'utf8').matchAll(SNIPPET)].map(
   ([, language, code, output]): Snippet => ({ language: language!, code: code!, output: output! }),
