@@ -103,18 +103,23 @@ export class ConfigError extends Error {}
 /**
  * Reads the configuration: a flag goes before its environment variable, that before the default.
  *
+ * @param applies which settings are read at all; a command that does not serve must not stumble over a PORT
  * @throws ConfigError that names the flag or variable that is wrong
  */
-export function readConfig(flags: Flags, env: NodeJS.ProcessEnv): Config {
+export function readConfig(
+  flags: Flags,
+  env: NodeJS.ProcessEnv,
+  applies: (setting: Outside) => boolean = () => true,
+): Config {
   const values = Object.fromEntries(
-    (Object.keys(SETTINGS) as SettingName[]).map((name) => [name, readSetting(name, flags, env)]),
+    (Object.keys(SETTINGS) as SettingName[]).map((name) => [
+      name,
+      applies(SETTINGS[name]) ? readSetting(name, flags, env) : SETTINGS[name].default,
+    ]),
   ) as Static<typeof Settings>
   return {
     ...values,
-    apiKeys: values.apiKeys
-      .split(',')
-      .map((key) => key.trim())
-      .filter((key) => key !== ''),
+    apiKeys: keysIn(values.apiKeys),
     modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
     logLevel: String(values.logLevel),
   }
@@ -127,6 +132,16 @@ export function refuseAccidentalOpenness({ host, apiKeys, open }: Config): void 
     `Refusing to listen on ${host} without keys: anybody who reaches it could use it.\n` +
       'Set VALENCE_API_KEYS to one or more keys, separated by commas, or say --open.',
   )
+}
+
+/** Whoever sets the variable means to have keys: one that holds none must not open the server. */
+function keysIn(list: string): string[] {
+  const keys = list
+    .split(',')
+    .map((key) => key.trim())
+    .filter((key) => key !== '')
+  if (list !== '' && keys.length === 0) throw new ConfigError('VALENCE_API_KEYS is set, but holds no key.')
+  return keys
 }
 
 function isLoopback(host: string): boolean {

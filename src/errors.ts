@@ -10,7 +10,7 @@
  * | bad_path | the path holds a malformed escape | no |
  * | unauthenticated | the key is missing or unknown | no |
  * | model_not_found | no such model here | no |
- * | model_unavailable | the model is known, but its weights are not here | later |
+ * | model_unavailable | the model is known, but its weights are not here | no |
  * | route_not_found | no such path | no |
  * | method_not_allowed | the path is there, the method is not | no |
  * | busy | the queue is full | yes, after retryAfterSeconds |

@@ -1,11 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { CATALOG, type CatalogModel } from './catalog/catalog.ts'
 import { findModelFolder } from './catalog/folder.ts'
 import type { Config } from './config.ts'
 import { defaultActivation } from './convert/activation.ts'
+import type { ClassifierConfig } from './convert/config.ts'
 import { readModelFolder } from './convert/model-folder.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
@@ -15,7 +17,7 @@ import { createTokenizer } from './engine/tokenizer/tokenizer.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createKeyCheck } from './gateway/keys.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
-import { createApp } from './http/app.ts'
+import { type AppOptions, createApp } from './http/app.ts'
 
 /** How long refusals may take to leave when the server stops. */
 const LAST_WORDS_MS = 400
@@ -64,27 +66,22 @@ export type Server = {
 export async function startServer(config: Config): Promise<Server> {
   const logger = pino({ level: config.logLevel }, pino.destination(2))
   const classifier = await openClassifier(config, (err) => logger.error({ err }, 'a worker thread died'))
+  const { engine, directory } = classifier
   const admission = createAdmission({
-    engine: classifier.engine,
-    directory: classifier.directory,
+    engine,
+    directory,
     isKnownKey: createKeyCheck(config.apiKeys),
     timeoutMs: config.timeoutMs,
   })
-  const app = await createApp({
-    // AI Gateway is last: it answers for the addresses that are nobody's.
-    dialects: [workersAi, huggingFace, aiGateway],
-    admission,
-    depth: classifier.engine.depth,
-    version: VERSION,
-    maxBodyBytes: config.maxBodyBytes,
-    logger,
-  })
-  try {
-    await app.listen({ host: config.host, port: config.port })
-  } catch (error) {
-    await classifier.close()
-    throw error
-  }
+  const options = { admission, depth: engine.depth, canRun: engine.canRun, version: VERSION, logger }
+  // AI Gateway is last: it answers for the addresses that are nobody's.
+  const dialects = [workersAi, huggingFace, aiGateway]
+  const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
+    async (error) => {
+      await classifier.close()
+      throw error
+    },
+  )
   return {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
@@ -100,10 +97,31 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
+async function listening(options: AppOptions, { host, port }: Config): Promise<FastifyInstance> {
+  const app = await createApp(options)
+  await app.listen({ host, port })
+  return app
+}
+
 function engineModel(model: CatalogModel, folder: string): EngineModel {
   const { config, network, tokenizerFiles } = readModelFolder(folder)
   const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
-  return { id: model.id, network, tokenizer, labels: config.labels, activation: defaultActivation(config) }
+  return {
+    id: model.id,
+    network,
+    tokenizer,
+    labels: labelsOf(model, config, folder),
+    activation: defaultActivation(config),
+  }
+}
+
+/** A config without names for its labels (LABEL_0, LABEL_1) leaves them to the catalog; other names are another model's. */
+function labelsOf(model: CatalogModel, config: ClassifierConfig, folder: string): string[] {
+  const fits = config.labels.every((label, id) => label === model.labels[id] || label === `LABEL_${id}`)
+  if (fits && config.labels.length === model.labels.length) return [...model.labels]
+  throw new Error(
+    `${folder}/config.json: the labels are ${config.labels.join(', ')}; ${model.id} has ${model.labels.join(', ')}`,
+  )
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -70,7 +70,7 @@ async function classifyAll(
 
 function asLine(text: string, { scores, truncated }: Classification): string {
   const best = bestOf(scores)
-  return `${best.label}\t${best.score.toFixed(4)}\t${text}${truncated ? '\t(cut at the model’s longest text)' : ''}`
+  return `${best.label}\t${best.score.toFixed(4)}\t${text.replace(/\s+/g, ' ')}${truncated ? '\t(cut at the model’s longest text)' : ''}`
 }
 
 function asJson(text: string, { scores, truncated }: Classification, model: string): string {

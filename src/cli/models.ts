@@ -1,11 +1,12 @@
 import { defineCommand } from 'citty'
 import { CATALOG } from '../catalog/catalog.ts'
 import { findModelFolder } from '../catalog/folder.ts'
-import { configFrom, SETTING_FLAGS } from './settings.ts'
+import { configFrom, refuseArguments, SETTING_FLAGS } from './settings.ts'
 
 const ARGS = {
   json: { type: 'boolean', description: 'print one JSON object a line' },
   'models-dir': SETTING_FLAGS['models-dir']!,
+  'strict-models': SETTING_FLAGS['strict-models']!,
 } as const
 
 export const models = defineCommand({
@@ -13,6 +14,8 @@ export const models = defineCommand({
   args: ARGS,
   run({ args }) {
     const config = configFrom(args, ARGS)
+    refuseArguments('models', args)
+    const absent = config.strictModels ? 'requests for it are refused' : 'the embedded model answers in its place'
     for (const model of CATALOG) {
       const folder = findModelFolder(model, config.modelsDir)
       if (args.json) {
@@ -22,7 +25,7 @@ export const models = defineCommand({
       }
       console.log(`${model.id}\n  ${model.description}`)
       console.log(`  aliases: ${model.aliases.join(', ')}`)
-      console.log(`  weights: ${folder ?? 'not here; the embedded model answers in its place'}\n`)
+      console.log(`  weights: ${folder ?? `not here; ${absent}`}\n`)
     }
   },
 })

@@ -1,21 +1,21 @@
 import { defineCommand } from 'citty'
 import { type Config, refuseAccidentalOpenness } from '../config.ts'
 import { type Server, startServer } from '../main.ts'
-import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
+import { configFrom, refuseArguments, SETTING_FLAGS, UsageError } from './settings.ts'
 
 /** It promises to be gone in five seconds; what a worker computes when the time is up still finishes. */
-const DRAIN_MS = 4000
+const DRAIN_MS = 3500
 
 export const serve = defineCommand({
   meta: { name: 'serve', description: 'Serve the three APIs over HTTP' },
   args: SETTING_FLAGS,
   async run({ args }) {
     const config = configFrom(args, SETTING_FLAGS)
-    if (args._.length > 0) throw new UsageError(`serve takes no arguments, but was given ${JSON.stringify(args._[0])}.`)
+    refuseArguments('serve', args)
     refuseAccidentalOpenness(config)
-    const server = await startServer(config).catch(explainListenFailure(config))
-    stopOnSignal(server)
-    announce(server, config)
+    const starting = startServer(config).catch(explainListenFailure(config))
+    stopOnSignal(starting)
+    announce(await starting, config)
   },
 })
 
@@ -37,12 +37,13 @@ function announce({ url, models }: Server, { apiKeys, host }: Config): void {
 }
 
 /** The first signal stops in order; a second one refuses what is still under way. */
-function stopOnSignal(server: Server): void {
+function stopOnSignal(starting: Promise<Server>): void {
   let signals = 0
   const stop = () => {
     signals++
     const [drainMs, exitCode] = signals === 1 ? [DRAIN_MS, 0] : [0, 130]
-    server.close(drainMs).then(
+    const stopped = starting.then((server) => server.close(drainMs))
+    stopped.then(
       () => process.exit(exitCode),
       (error: unknown) => {
         console.error(error)

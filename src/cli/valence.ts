@@ -19,8 +19,10 @@ const valence = defineCommand({
 async function main(rawArgs: string[]): Promise<void> {
   const [name = ''] = rawArgs
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (rawArgs.includes('--version')) return console.log(VERSION)
-  if (rawArgs.includes('--help') || rawArgs.includes('-h') || rawArgs.length === 0) {
+  // What stands behind -- are texts, whatever they look like.
+  const flags = rawArgs.includes('--') ? rawArgs.slice(0, rawArgs.indexOf('--')) : rawArgs
+  if (flags.includes('--version')) return console.log(VERSION)
+  if (flags.includes('--help') || flags.includes('-h') || rawArgs.length === 0) {
     return command ? showUsage(command, valence) : showUsage(valence)
   }
   if (!command)

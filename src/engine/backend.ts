@@ -7,7 +7,6 @@
 export type Backend = {
   /** @returns one answer a text, in the pack's order */
   run(pack: readonly EncodedText[]): Promise<PackAnswer[]>
-  close(): Promise<void>
 }
 
 /** A text as the network takes it; both arrays have one entry a token. */

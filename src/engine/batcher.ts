@@ -70,7 +70,7 @@ export function createBatcher(options: {
       fresh.set(id, job)
       return job
     })
-    if (waiting.size + fresh.size > options.maxWaiting) throw queueFull(texts.length, options.maxWaiting)
+    if (waiting.size + fresh.size > options.maxWaiting) throw queueFull()
     for (const [id, job] of fresh) waiting.set(id, job)
     return jobs
   }
@@ -104,7 +104,8 @@ export function createBatcher(options: {
 
   function leave(job: Job, waiter: Waiter): void {
     job.waiters.delete(waiter)
-    if (job.waiters.size === 0) waiting.delete(jobId(job))
+    // A waiter may be leaving a job that is done, while a new one of the same text waits for somebody else.
+    if (job.waiters.size === 0 && waiting.get(jobId(job)) === job) waiting.delete(jobId(job))
   }
 
   /** Takes the oldest texts of one model, up to the pack's size; at least one. */
@@ -144,6 +145,7 @@ export function createBatcher(options: {
     running.delete(jobId(job))
     waiting.delete(jobId(job))
     for (const waiter of job.waiters) tell(waiter)
+    job.waiters.clear()
   }
 
   const batcher: Batcher = {
@@ -175,10 +177,7 @@ function shuttingDown(): ValenceError {
   return new ValenceError('shutting_down', 'The server is shutting down.')
 }
 
-function queueFull(texts: number, maxWaiting: number): ValenceError {
-  if (texts > maxWaiting) {
-    return new ValenceError('invalid_request', `A request may hold at most ${maxWaiting} texts; this one has ${texts}.`)
-  }
+function queueFull(): ValenceError {
   return new ValenceError('busy', 'The server has as many texts waiting as it takes. Try again shortly.', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   })

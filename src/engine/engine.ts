@@ -1,10 +1,11 @@
 import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
+import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
 import { createBatcher, type QueuedText } from './batcher.ts'
 import type { Network } from './network.ts'
 import { createPool } from './pool.ts'
-import type { Tokenizer } from './tokenizer/tokenizer.ts'
+import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
 
 /** A model that the engine can run. */
 export type EngineModel = {
@@ -42,15 +43,24 @@ export type Engine = {
   /**
    * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
    *
-   * @throws ValenceError `busy`, `shutting_down` or `internal`; the signal's reason where it is aborted
+   * @throws ValenceError `invalid_request` for more texts than may wait, `busy`, `shutting_down` or `internal`; the
+   *   signal's reason where it is aborted
    */
   classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
   depth(): { waiting: number; running: number }
+  /** whether there is a worker that can run a text */
+  canRun(): boolean
   close(): Promise<void>
 }
 
 /** How long a list of texts may hold the event loop before others get a turn. */
 const SLICE_MS = 4
+
+/**
+ * The most UTF-16 units of a text that are looked at. 512 tokens of any language are a few thousand; a text that needs
+ * more than this for them is spaces or combining marks, and a megabyte of those would hold the event loop for 0.1 s.
+ */
+const MAX_TEXT_UNITS = 65_536
 
 export function createEngine(options: {
   workers: number
@@ -73,6 +83,7 @@ export function createEngine(options: {
     async classify(modelId, inputs, { activation, signal }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
+      if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
       const encoded = await encodeAll(model, inputs, signal)
       const results = await batcher.submit(encoded, signal)
       return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
@@ -87,11 +98,23 @@ export function createEngine(options: {
       })
     },
     depth: () => batcher.depth(),
+    canRun: () => pool.canRun(),
     async close() {
       batcher.close()
       await pool.close()
     },
   }
+}
+
+/** Reads no more of a text than it may cost; what is left out counts as cut. */
+function encodeBounded(tokenizer: Tokenizer, text: string, pair: string | undefined): TokenSequence {
+  const longest = Math.max(text.length, pair?.length ?? 0)
+  if (longest <= MAX_TEXT_UNITS) return tokenizer.encode(text, pair)
+  return { ...tokenizer.encode(text.slice(0, MAX_TEXT_UNITS), pair?.slice(0, MAX_TEXT_UNITS)), truncated: true }
+}
+
+function tooManyTexts(count: number, most: number): ValenceError {
+  return new ValenceError('invalid_request', `A request may hold at most ${most} texts; this one has ${count}.`)
 }
 
 type Encoded = QueuedText & { truncated: boolean; tokenizeMs: number }
@@ -106,7 +129,7 @@ async function encodeAll(model: EngineModel, inputs: readonly TextInput[], signa
       signal.throwIfAborted()
       sliceStart = performance.now()
     }
-    const { ids, typeIds, truncated } = model.tokenizer.encode(text, pair)
+    const { ids, typeIds, truncated } = encodeBounded(model.tokenizer, text, pair)
     const tokenizeMs = performance.now() - started
     // The tokens are the text as the network sees it; a key of tokens also joins texts that differ in spaces alone.
     const key = `${Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')}\n${typeIds.indexOf(1)}`

@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { EncodedText, PackAnswer } from './backend.ts'
 import type { Network } from './network.ts'
@@ -7,12 +6,13 @@ import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 /**
  * Worker threads, each with every model loaded and one pack at a time.
  *
- * A worker is starting → idle ⇄ busy → gone. One that dies takes its pack with it (the pack's promise rejects) and is
- * started anew with the same models; one that dies while it starts is not, so that a fault that is there every time
- * cannot spin.
+ * A worker is starting → idle ⇄ busy → gone. One that dies takes its pack with it (the pack's promise rejects); after a
+ * pause another is started in its place with the same models.
  */
 export type Pool = {
   load(modelId: string, network: Network): Promise<void>
+  /** whether a worker is there that has started */
+  canRun(): boolean
   /** how many more packs may be given now */
   idle(): number
   /** Runs a pack on an idle worker; call it only while `idle()` is not 0. */
@@ -20,6 +20,9 @@ export type Pool = {
   /** Resolves when every worker has finished its pack and ended; what was asked of them is rejected. */
   close(): Promise<void>
 }
+
+/** Long enough that a fault which is there every time costs nothing, short enough that a rare one is hardly seen. */
+const RESTART_MS = 1000
 
 type Member = {
   worker: Worker
@@ -74,12 +77,21 @@ export function createPool(
     for (const { reject } of member.pending.values()) reject(failure)
     if (closing) return
     onFailure(failure)
-    if (member.state !== 'starting') void start().catch(onFailure)
+    // What it failed of, `gone` or `start` has told already.
+    setTimeout(() => {
+      if (!closing) start().catch(() => {})
+    }, RESTART_MS).unref()
   }
 
   async function start(): Promise<void> {
     const member = spawn()
-    for (const [modelId, network] of networks) await ask(member, { type: 'load', id: nextId++, modelId, network })
+    try {
+      for (const [modelId, network] of networks) await ask(member, { type: 'load', id: nextId++, modelId, network })
+    } catch (error) {
+      // Ended here, it goes the way of a worker that died.
+      member.worker.postMessage({ type: 'stop' } satisfies ToWorker)
+      throw error
+    }
     member.state = 'idle'
     onIdle()
   }
@@ -94,6 +106,7 @@ export function createPool(
       networks.set(modelId, network)
       await Promise.all([...members].map((member) => ask(member, { type: 'load', id: nextId++, modelId, network })))
     },
+    canRun: () => [...members].some((member) => member.state !== 'starting'),
     idle: () => [...members].filter((member) => member.state === 'idle').length,
     async run(modelId, pack) {
       const member = [...members].find(({ state }) => state === 'idle')
@@ -120,7 +133,6 @@ export function createPool(
  * in every version from 1.20 to 1.30 (bench/soak).
  */
 async function stop({ worker }: Member): Promise<void> {
-  const message: ToWorker = { type: 'stop' }
-  worker.postMessage(message)
-  await once(worker, 'exit')
+  worker.postMessage({ type: 'stop' } satisfies ToWorker)
+  await new Promise((resolve) => worker.once('exit', resolve))
 }

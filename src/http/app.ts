@@ -10,7 +10,7 @@ import Fastify, {
 import type { Dialect } from '../dialects/dialect.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
-import { parseJsonBody } from './body.ts'
+import { bodyMissing, parseJsonBody } from './body.ts'
 import { healthRoutes } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
@@ -23,6 +23,8 @@ export type AppOptions = {
   dialects: readonly Dialect[]
   admission: Admission
   depth: () => { waiting: number; running: number }
+  /** whether the engine can run a text at all */
+  canRun: () => boolean
   version: string
   maxBodyBytes: number
   logger: FastifyBaseLogger
@@ -98,18 +100,29 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
 
   const routeTable = createRouteTable(app)
-  app.setNotFoundHandler(async (request) => {
+  app.setNotFoundHandler(async (request, reply) => {
     const allowed = routeTable.methodsOf(pathOf(request))
     if (allowed.length === 0) throw new ValenceError('route_not_found', `There is nothing at ${pathOf(request)}.`)
-    throw new ValenceError('method_not_allowed', `${request.method} is not answered here; ${allowed.join(' and ')} is.`)
+    reply.header('allow', allowed.join(', '))
+    throw new ValenceError('method_not_allowed', `${request.method} is not answered here; use ${allowed.join(' or ')}.`)
   })
 
   await addOpenApi(app, options.version)
   addMetrics(app, options.depth)
-  await app.register(healthRoutes({ version: options.version, models: admission.models, isStopping: () => stopping }))
+  await app.register(
+    healthRoutes({
+      version: options.version,
+      models: admission.models,
+      isStopping: () => stopping,
+      canRun: options.canRun,
+    }),
+  )
   for (const dialect of dialects) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', async (request) => admission.authenticate(request.headers.authorization))
+      scope.addHook('preValidation', async (request) => {
+        if (request.method === 'POST' && request.body === undefined) throw bodyMissing()
+      })
       await scope.register(dialect.routes(admission))
     })
   }
@@ -122,5 +135,6 @@ function requestId(request: { headers: Record<string, string | string[] | undefi
 }
 
 function pathOf(request: FastifyRequest): string {
-  return request.url.split('?', 1)[0]!
+  // A proxy may send the address whole, with its origin.
+  return request.url.replace(/^https?:\/\/[^/]*/i, '').split('?', 1)[0]!
 }

@@ -8,7 +8,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  * @throws ValenceError `body_missing` or `body_not_json`
  */
 export function parseJsonBody(bytes: Buffer): unknown {
-  if (bytes.length === 0) throw new ValenceError('body_missing', 'The request has no body; send a JSON object.')
+  if (bytes.length === 0) throw bodyMissing()
   let text: string
   try {
     text = decoder.decode(bytes)
@@ -21,4 +21,8 @@ export function parseJsonBody(bytes: Buffer): unknown {
     // The parser's own message quotes the body, which may be private.
     throw new ValenceError('body_not_json', 'The body is not valid JSON.', { cause: (cause as Error).name })
   }
+}
+
+export function bodyMissing(): ValenceError {
+  return new ValenceError('body_missing', 'The request has no body; send a JSON object.')
 }

@@ -25,11 +25,19 @@ export function healthRoutes(options: {
   version: string
   models: () => readonly ModelStatus[]
   isStopping: () => boolean
+  canRun: () => boolean
 }): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/health',
-      { schema: { summary: 'The state of the server and its models', tags: ['Operation'], response: { 200: Health } } },
+      {
+        schema: {
+          summary: 'The state of the server and its models',
+          tags: ['Operation'],
+          security: [],
+          response: { 200: Health },
+        },
+      },
       async () => ({
         status: options.isStopping() ? ('stopping' as const) : ('ok' as const),
         version: options.version,
@@ -47,11 +55,12 @@ export function healthRoutes(options: {
         schema: {
           summary: 'Whether the server takes requests',
           tags: ['Operation'],
+          security: [],
           response: { 200: Readiness, 503: Readiness },
         },
       },
       async (_, reply) => {
-        const ready = !options.isStopping()
+        const ready = options.canRun() && !options.isStopping()
         return reply.code(ready ? 200 : 503).send({ ready })
       },
     )

@@ -87,6 +87,9 @@ describe('mistakes', () => {
     [['serve', '--port', '65536'], /--port=65536 will not do: it must be <= 65535/],
     [['serve', '--log-level', 'loud'], /must be one of trace, debug/],
     [['serve', 'extra'], /takes no arguments/],
+    [['serve', '--port'], /--port needs a value/],
+    [['models', '--models-dir', 'no-such-folder'], /There is no folder no-such-folder/],
+    [['classify', '-1 star'], /Put -- before a text/],
     [['serve', '--host', '0.0.0.0', '--port', '0'], /Refusing to listen on 0\.0\.0\.0 without keys/],
     [['classify', '--model', 'no/such', 'a'], /There is no model "no\/such"/],
   ])('%j is told in one line, without a stack', (args, message) => {
@@ -94,6 +97,18 @@ describe('mistakes', () => {
     expect(status).toBe(2)
     expect(stderr).toMatch(message)
     expect(stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('texts behind -- are texts, whatever they look like', () => {
+    expect(valence(['classify', '--', '--help']).stdout).toMatch(/\t--help\n$/)
+  })
+
+  it('a list of keys that holds none does not open the server', () => {
+    expect(valence(['serve'], { env: { VALENCE_API_KEYS: ' , ' } })).toMatchObject({ status: 2 })
+  })
+
+  it('a command passes over the settings of others', () => {
+    expect(valence(['models'], { env: { PORT: 'x' } }).status).toBe(0)
   })
 
   it('a variable that will not do is named, but a key is not shown', () => {

@@ -264,6 +264,21 @@ describe('the openai client from npm', () => {
       await expect(request).rejects.toMatchObject({ status: 400, param: 'response_format.json_schema' })
     })
 
+    it('in the fields and the spelling that a closed schema declares', async () => {
+      const schema = {
+        type: 'object',
+        properties: { label: { enum: ['positive', 'negative'] } },
+        required: ['label'],
+        additionalProperties: false,
+      }
+      const completion = await client.chat.completions.create({
+        model: MODEL,
+        messages: user(GOOD),
+        response_format: { type: 'json_schema', json_schema: { name: 'answer', schema } },
+      })
+      expect(completion.choices[0]!.message.content).toBe('{"label":"positive"}')
+    })
+
     it('but the bare label for the format text', async () => {
       const completion = await client.chat.completions.create({
         model: MODEL,

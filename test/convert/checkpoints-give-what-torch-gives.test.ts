@@ -30,7 +30,6 @@ describe.each(CHECKPOINTS)('the checkpoint %s', (name) => {
       ({ ids, typeIds }): EncodedText => ({ ids: Int32Array.from(ids), typeIds: Int32Array.from(typeIds) }),
     )
     const answers = await backend.run(pack)
-    await backend.close()
     answers.forEach(({ logits }, text) => {
       logits.forEach((logit, label) => {
         expect(Math.abs(logit - expected.int8[text]![label]!)).toBeLessThan(TOLERANCE)

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Engine, TextInput } from '../../src/engine/engine.ts'
-import { embeddedEngine, MODEL, never, variousTexts } from '../support/engine.ts'
+import { embeddedEngine, MODEL, never } from '../support/engine.ts'
 
 let engine: Engine
 afterEach(() => engine.close())
@@ -21,7 +21,7 @@ it('refuses what does not fit, all of it, and says when to come back', async () 
 
 it('tells a list that can never fit so, instead of asking it to come back', async () => {
   engine = await embeddedEngine({ workers: 1, maxWaiting: 3 })
-  const texts = variousTexts(4).map((text) => ({ text }))
+  const texts = Array.from({ length: 4 }, () => ({ text: 'the same' }))
   await expect(classify(texts)).rejects.toMatchObject({ code: 'invalid_request' })
 })
 
@@ -62,6 +62,29 @@ it('lets the others have their answer when one of those who share a text goes aw
   await expect(leaving).rejects.toThrow('gone')
   await expect(staying).resolves.toHaveLength(1)
   await running
+})
+
+it('keeps a text that waits when somebody leaves who had the same text before', async () => {
+  engine = await embeddedEngine({ workers: 1, maxWaiting: 10 })
+  const client = new AbortController()
+  const done = long('shared')
+  // The first text is answered while the others of the list still wait.
+  const list = engine.classify(MODEL, [done, ...['a', 'b', 'c', 'd', 'e', 'f'].map(long)], { signal: client.signal })
+  await begun()
+  while (engine.depth().waiting > 4) await begun()
+  const again = classify([done])
+  await begun()
+  client.abort(new Error('gone'))
+  await expect(list).rejects.toThrow('gone')
+  await expect(again).resolves.toHaveLength(1)
+})
+
+it('looks at no more of a text than it may cost, and says that it was cut', async () => {
+  engine = await embeddedEngine({ workers: 1, maxWaiting: 1 })
+  const [whole] = await classify([{ text: `good${' '.repeat(60_000)}` }])
+  const [cut] = await classify([{ text: `good${' '.repeat(70_000)}` }])
+  expect([whole!.truncated, cut!.truncated]).toEqual([false, true])
+  expect(cut!.scores).toEqual(whole!.scores)
 })
 
 it('rejects what waits when it closes', async () => {

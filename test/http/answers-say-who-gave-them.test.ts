@@ -64,9 +64,9 @@ it('weights in a local folder answer for themselves, without a warning', async (
   expect((await get(`${local.url}/health`)).body).toMatchObject({
     models: [{ status: 'ready', served_by: DISTILBERT[0] }, {}],
   })
-  // Its labels are those of its own config.
+  // Its config has no names for its labels, so they are the catalog's.
   const [workersAi] = await inEveryDialect(local.url, DISTILBERT[0]!)
-  expect(workersAi!.body).toMatchObject({ result: [{ label: 'LABEL_0' }, { label: 'LABEL_1' }] })
+  expect(workersAi!.body).toMatchObject({ result: [{ label: 'NEGATIVE' }, { label: 'POSITIVE' }] })
   await local.stop()
   rmSync(models, { recursive: true })
 })

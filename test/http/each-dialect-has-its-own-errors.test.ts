@@ -79,6 +79,11 @@ describe('Hugging Face', () => {
     })
   })
 
+  it('no body and no content type', async () => {
+    const reply = await fetch(server.url + path, { method: 'POST' })
+    expect(await reply.json()).toEqual({ error: expect.stringContaining('no body') })
+  })
+
   it('an unknown model, and a wrong method', async () => {
     const reply = await post(`${server.url}/models/no/such`, { inputs: 'a' })
     expect(reply).toMatchObject({ status: 404, body: { error: 'Model no/such does not exist' } })
@@ -117,7 +122,7 @@ describe('OpenAI', () => {
     ],
     ['sound', user([{ type: 'input_audio' }]), invalid('messages[0].content[0]')],
     ['tools', { ...user('a'), tools: [{ type: 'function' }] }, invalid('tools')],
-    ['a numeric model', { ...user('a'), model: 123 }, invalid('model', 'model must be string.')],
+    ['a numeric model', { ...user('a'), model: 123 }, invalid('model', 'model must be string or null.')],
     ['many choices', { ...user('a'), n: 2 }, invalid('n')],
     ['too many labels', { ...user('a'), top_logprobs: 21 }, invalid('top_logprobs')],
   ])('%s', async (_, body, expected) => {

@@ -25,7 +25,8 @@ export function renderError(error: ValenceError): ErrorAnswer {
   const param = error.code.startsWith('model_') ? 'model' : (error.details.field ?? null)
   return {
     status,
-    headers: retryAfter(error),
+    // The openai clients would try a 503 again, which mends a full queue but brings no weights.
+    headers: { ...retryAfter(error), ...(error.code === 'model_unavailable' && { 'x-should-retry': 'false' }) },
     body: { error: { message: error.message, type, code: status, param } },
   }
 }

@@ -37,10 +37,14 @@ function textOf(content: Content, field: string): string {
   return parts.join('\n')
 }
 
-function refuseWhatNoClassifierCan({ tools, functions, modalities }: Chat): void {
+function refuseWhatNoClassifierCan({ tools, tool_choice: toolChoice, functions, modalities, audio }: Chat): void {
   if (tools?.length) throw invalid('tools', 'This model is a classifier and calls no tools; leave tools out.')
   if (functions?.length)
     throw invalid('functions', 'This model is a classifier and calls no functions; leave functions out.')
+  if (toolChoice && toolChoice !== 'none' && toolChoice !== 'auto') {
+    throw invalid('tool_choice', 'This model is a classifier and calls no tools; leave tool_choice out.')
+  }
+  if (audio) throw invalid('audio', 'This model is a classifier and answers in text only; leave audio out.')
   const other = modalities?.find((modality) => modality !== 'text')
   if (other !== undefined) throw invalid('modalities', 'This model is a classifier and answers in text only.')
 }

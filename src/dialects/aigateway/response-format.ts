@@ -11,14 +11,16 @@ export type ContentWriter = (ranking: Score[]) => string
 /** What the JSON answer holds, whatever a schema asks for. */
 const OWN_FIELDS = ['label', 'score', 'scores']
 
+type JsonSchema = NonNullable<NonNullable<NonNullable<ResponseFormat>['json_schema']>['schema']>
+
 const asLabel: ContentWriter = (ranking) => ranking[0]!.label
 const asJson: ContentWriter = (ranking) => JSON.stringify({ ...ranking[0]!, scores: ranking })
 
 /**
  * Chooses how to write the answer: the bare label, or `{"label", "score", "scores"}` for JSON.
  *
- * A schema of one field whose values are the labels, as clients make it of a choice between them, is answered in that
- * field, in the schema's own spelling.
+ * A schema that requires one field whose values are the labels, as clients make it of a choice between them, is answered
+ * in that field, in the schema's own spelling.
  *
  * @param labels the model's
  * @throws ValenceError `invalid_request` for a schema that no answer of a classifier can satisfy: an object of another
@@ -32,31 +34,44 @@ export function contentWriter(format: ResponseFormat, labels: readonly string[])
     throw invalid('response_format.type', 'response_format.type must be text, json_object or json_schema.')
   }
   const schema = format?.json_schema?.schema ?? {}
-  const required = schema.required ?? []
-  if (required.every((field) => OWN_FIELDS.includes(field))) return asJson
-  const choice = choiceAmong(schema, labels)
-  if (choice) return choice
-  throw invalid(
-    'response_format.json_schema',
-    `A classifier answers with the fields ${OWN_FIELDS.join(', ')}, or with one field that has the labels ${labels.join(', ')} as its enum; the schema requires ${required.slice(0, 10).join(', ')}.`,
-  )
+  return choiceAmong(schema, labels) ?? ownFields(schema, labels)
 }
-
-type JsonSchema = NonNullable<NonNullable<NonNullable<ResponseFormat>['json_schema']>['schema']>
 
 function choiceAmong(
   { required = [], properties = {} }: JsonSchema,
   labels: readonly string[],
 ): ContentWriter | undefined {
   const [field] = required
-  if (field === undefined || required.length > 1 || !Object.hasOwn(properties, field)) return undefined
-  const values = (properties[field] as { enum?: unknown } | null)?.enum
-  if (!Array.isArray(values)) return undefined
+  if (field === undefined || required.length > 1) return undefined
+  const values = enumOf(properties, field)
+  if (values === undefined) return undefined
   const spelling = new Map(
     labels.map((label) => [label, values.find((value) => String(value).toUpperCase() === label.toUpperCase())]),
   )
   if ([...spelling.values()].includes(undefined)) return undefined
   return (ranking) => JSON.stringify({ [field]: spelling.get(ranking[0]!.label) })
+}
+
+/** The classifier's own fields, or those of them that a closed schema declares. */
+function ownFields(schema: JsonSchema, labels: readonly string[]): ContentWriter {
+  const { required = [], properties = {}, additionalProperties } = schema
+  const spelled = enumOf(properties, 'label') ?? labels
+  if (!required.every((field) => OWN_FIELDS.includes(field)) || !labels.every((label) => spelled.includes(label))) {
+    throw invalid(
+      'response_format.json_schema',
+      `A classifier answers with the fields ${OWN_FIELDS.join(', ')}, or with one field that has the labels ${labels.join(', ')} as its enum; this schema asks for something else.`,
+    )
+  }
+  if (additionalProperties !== false) return asJson
+  return (ranking) => {
+    const whole = Object.entries({ ...ranking[0]!, scores: ranking })
+    return JSON.stringify(Object.fromEntries(whole.filter(([field]) => Object.hasOwn(properties, field))))
+  }
+}
+
+function enumOf(properties: Record<string, unknown>, field: string): unknown[] | undefined {
+  const values = Object.hasOwn(properties, field) ? (properties[field] as { enum?: unknown } | null)?.enum : undefined
+  return Array.isArray(values) ? values : undefined
 }
 
 function invalid(field: string, message: string): ValenceError {

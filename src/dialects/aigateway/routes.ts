@@ -115,8 +115,8 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
   }
 }
 
-function modelName(name: string | undefined): string {
-  return name === undefined || AUTOMATIC.includes(name) ? DEFAULT_MODEL_ID : name
+function modelName(name: string | null | undefined): string {
+  return name === undefined || name === null || AUTOMATIC.includes(name) ? DEFAULT_MODEL_ID : name
 }
 
 function modelObject({ model, state, servedBy }: ModelStatus, startedAt: number) {

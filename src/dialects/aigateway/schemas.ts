@@ -15,7 +15,7 @@ const ModelName = Type.String({ minLength: 1, description: 'A model, an alias of
 
 export const ChatBody = Type.Object(
   {
-    model: Type.Optional(ModelName),
+    model: Nullable(ModelName),
     messages: Type.Array(Message, { minItems: 1 }),
     stream: Nullable(Type.Boolean()),
     stream_options: Nullable(Type.Object({ include_usage: Nullable(Type.Boolean()) })),
@@ -30,6 +30,7 @@ export const ChatBody = Type.Object(
               Type.Object({
                 required: Type.Optional(Type.Array(Type.String())),
                 properties: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+                additionalProperties: Type.Optional(Type.Unknown()),
               }),
             ),
           }),
@@ -39,6 +40,8 @@ export const ChatBody = Type.Object(
     n: Nullable(Type.Integer({ minimum: 1, maximum: 1, description: 'A classifier has one answer.' })),
     tools: Nullable(Type.Array(Type.Unknown())),
     functions: Nullable(Type.Array(Type.Unknown())),
+    tool_choice: Type.Optional(Type.Unknown()),
+    audio: Type.Optional(Type.Unknown()),
     modalities: Nullable(Type.Array(Type.String())),
     temperature: Nullable(Type.Number({ description: 'Accepted; changes nothing, like every sampling parameter' })),
     top_p: Nullable(Type.Number()),
@@ -114,7 +117,7 @@ export const ChatCompletionChunk = Type.Object(
 
 export const ClassificationsBody = Type.Object(
   {
-    model: Type.Optional(ModelName),
+    model: Nullable(ModelName),
     input: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })]),
   },
   { title: 'ClassificationRequest' },

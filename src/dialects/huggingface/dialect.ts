@@ -2,12 +2,12 @@ import type { Dialect } from '../dialect.ts'
 import { renderError } from './errors.ts'
 import { huggingFaceRoutes } from './routes.ts'
 
-const PREFIXES = ['/models/', '/hf-inference/', '/pipeline/']
+const ROOTS = ['/models', '/hf-inference', '/pipeline']
 
 /** The Hugging Face Inference API for text classification. */
 export const huggingFace: Dialect = {
   name: 'huggingface',
-  owns: (path) => PREFIXES.some((prefix) => path.startsWith(prefix)),
+  owns: (path) => ROOTS.some((root) => path === root || path.startsWith(`${root}/`)),
   routes: huggingFaceRoutes,
   renderError,
 }

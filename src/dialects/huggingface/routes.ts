@@ -50,7 +50,7 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
 function asTexts(inputs: Body['inputs']): TextInput[] {
   const list = Array.isArray(inputs) ? inputs : [inputs]
   return list.map((input) =>
-    typeof input === 'string' ? { text: input } : { text: input.text, pair: input.text_pair },
+    typeof input === 'string' ? { text: input } : { text: input.text, pair: input.text_pair ?? undefined },
   )
 }
 

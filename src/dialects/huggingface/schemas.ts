@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 
 export const ModelParams = Type.Object({ '*': Type.String({ description: 'The model, its slash raw or encoded.' }) })
 
-const Pair = Type.Object({ text: Type.String(), text_pair: Type.Optional(Type.String()) })
+const Pair = Type.Object({ text: Type.String(), text_pair: Type.Optional(Type.Union([Type.String(), Type.Null()])) })
 
 const Input = Type.Union([Type.String(), Pair])
 

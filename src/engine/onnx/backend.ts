@@ -33,6 +33,5 @@ export async function onnxBackend(network: Network): Promise<Backend> {
       for (const text of pack) answers.push(await runText(text))
       return answers
     },
-    close: () => session.release(),
   }
 }
