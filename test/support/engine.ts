@@ -10,18 +10,20 @@ export const MODEL = EMBEDDED_MODEL_ID
 const FOLDER = fileURLToPath(new URL('../../models/minilm-sst-2-int8/', import.meta.url))
 
 /** An engine with the embedded model. */
-export async function embeddedEngine({ workers = 2, maxWaiting = 10_000 } = {}): Promise<Engine> {
+export async function embeddedEngine({
+  workers = 2,
+  maxWaiting = 10_000,
+  onWorkerFailure = unexpected,
+} = {}): Promise<Engine> {
   const { config, network, tokenizerFiles } = readModelFolder(FOLDER)
-  const engine = createEngine({
-    workers,
-    maxWaiting,
-    onWorkerFailure: (error) => {
-      throw error
-    },
-  })
+  const engine = createEngine({ workers, maxWaiting, onWorkerFailure })
   const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
   await engine.load({ id: MODEL, network, tokenizer, labels: config.labels, activation: 'softmax' })
   return engine
+}
+
+function unexpected(error: Error): void {
+  throw error
 }
 
 /** A signal for work that nobody gives up. */
