@@ -119,7 +119,7 @@ function modelName(name: string | null | undefined): string {
   return name === undefined || name === null || AUTOMATIC.includes(name) ? DEFAULT_MODEL_ID : name
 }
 
-function modelObject({ model, state, servedBy }: ModelStatus, startedAt: number) {
+function modelObject({ model, state, servedBy, reason }: ModelStatus, startedAt: number) {
   return {
     id: model.id,
     object: 'model' as const,
@@ -132,6 +132,7 @@ function modelObject({ model, state, servedBy }: ModelStatus, startedAt: number)
     labels: [...model.labels],
     status: state,
     served_by: servedBy ?? null,
+    reason: reason ?? null,
   }
 }
 

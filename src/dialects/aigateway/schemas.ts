@@ -11,6 +11,8 @@ const Message = Type.Object({
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Optional(Type.Union([type, Type.Null()]))
 
+const Text = Type.String({ minLength: 1 })
+
 const ModelName = Type.String({ minLength: 1, description: 'A model, an alias of one, or "auto"' })
 
 export const ChatBody = Type.Object(
@@ -118,7 +120,7 @@ export const ChatCompletionChunk = Type.Object(
 export const ClassificationsBody = Type.Object(
   {
     model: Nullable(ModelName),
-    input: Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })]),
+    input: Type.Union([Text, Type.Array(Text, { minItems: 1 })]),
   },
   { title: 'ClassificationRequest' },
 )
@@ -156,6 +158,7 @@ export const ModelObject = Type.Object(
     labels: Type.Array(Type.String()),
     status: Type.Union([Type.Literal('ready'), Type.Literal('substituted'), Type.Literal('unavailable')]),
     served_by: Type.Union([Type.String(), Type.Null()], { description: 'The model whose weights answer' }),
+    reason: Type.Union([Type.String(), Type.Null()], { description: "Why the model's own weights do not answer" }),
   },
   { title: 'Model' },
 )
