@@ -1,111 +1,148 @@
-import { afterEach, expect, it } from 'vitest'
-import type { Engine, TextInput } from '../../src/engine/engine.ts'
+import { beforeEach, expect, it } from 'vitest'
+import type { EncodedText, PackAnswer } from '../../src/engine/backend.ts'
+import { type Batcher, createBatcher, type QueuedText } from '../../src/engine/batcher.ts'
 import { embeddedEngine, MODEL, never } from '../support/engine.ts'
 
-let engine: Engine
-afterEach(() => engine.close())
+/** One worker, moved by hand: a real one is done in milliseconds, and no test could say what waits meanwhile. */
+let busy: { pack: EncodedText[]; finish: (answers: PackAnswer[]) => void; fail: (error: Error) => void } | undefined
+let packs: number[]
+let batcher: Batcher
 
-const long = (word: string): TextInput => ({ text: `${word} `.repeat(600) })
+beforeEach(() => {
+  busy = undefined
+  packs = []
+  batcher = createBatcher({
+    maxWaiting: 3,
+    pool: {
+      idle: () => (busy ? 0 : 1),
+      run: (_, pack) =>
+        new Promise((finish, fail) => {
+          packs.push(pack.length)
+          busy = { pack, finish, fail }
+        }),
+    },
+  })
+})
 
 it('refuses what does not fit, all of it, and says when to come back', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 3 })
-  const running = classify([long('first')])
-  await begun()
-  const waiting = classify([long('second'), long('third')])
-  const refused = classify([long('fourth'), long('fifth')])
+  const running = submit('a')
+  const waiting = submit('b', 'c')
+  const refused = submit('d', 'e')
   await expect(refused).rejects.toMatchObject({ code: 'busy', details: { retryAfterSeconds: 1 } })
-  expect(engine.depth()).toEqual({ waiting: 2, running: 1 })
-  await Promise.all([running, waiting])
-  expect(engine.depth()).toEqual({ waiting: 0, running: 0 })
+  expect(batcher.depth()).toEqual({ waiting: 2, running: 1 })
+  await finishAll()
+  expect([await running, await waiting]).toEqual([['a'], ['b', 'c']])
+  expect(batcher.depth()).toEqual({ waiting: 0, running: 0 })
 })
 
-it('tells a list that can never fit so, instead of asking it to come back', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 3 })
-  const texts = Array.from({ length: 4 }, () => ({ text: 'the same' }))
-  await expect(classify(texts)).rejects.toMatchObject({ code: 'invalid_request' })
-})
-
-it('frees the place of a client that has gone away', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 1 })
-  const running = classify([long('first')])
-  await begun()
+it('frees the place of a client that has gone away, and does not run its text', async () => {
+  void submit('a')
   const client = new AbortController()
-  const abandoned = engine.classify(MODEL, [long('second')], { signal: client.signal })
-  await begun()
-  await expect(classify([long('third')])).rejects.toMatchObject({ code: 'busy' })
+  const abandoned = submitFor(client, 'b', 'c', 'd')
+  await expect(submit('e')).rejects.toMatchObject({ code: 'busy' })
   client.abort(new Error('gone'))
   await expect(abandoned).rejects.toThrow('gone')
-  await expect(classify([long('third')])).resolves.toHaveLength(1)
-  await running
+  const next = submit('e')
+  await finishAll()
+  expect(await next).toEqual(['e'])
+  expect(packs).toEqual([1, 1])
 })
 
-it('runs identical texts that are under way once', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 2 })
-  const running = classify([long('first')])
-  await begun()
-  // Fifty requests in one place: only sharing lets them in.
-  const answers = await Promise.all(Array.from({ length: 50 }, () => classify([long('same'), { text: 'Same ' }])))
-  for (const answer of answers)
-    expect(answer.map(({ scores }) => scores)).toStrictEqual(answers[0]!.map(({ scores }) => scores))
-  await running
+it('runs identical texts that are under way once, waiting or running', async () => {
+  const answers = Array.from({ length: 50 }, () => submit('a', 'b', 'a'))
+  expect(batcher.depth()).toEqual({ waiting: 1, running: 1 })
+  await finishAll()
+  for (const answer of await Promise.all(answers)) expect(answer).toEqual(['a', 'b', 'a'])
+  expect(packs).toEqual([1, 1])
 })
 
 it('lets the others have their answer when one of those who share a text goes away', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 1 })
-  const running = classify([long('first')])
-  await begun()
+  void submit('a')
   const client = new AbortController()
-  const leaving = engine.classify(MODEL, [long('same')], { signal: client.signal })
-  const staying = classify([long('same')])
-  await begun()
+  const leaving = submitFor(client, 'b')
+  const staying = submit('b')
   client.abort(new Error('gone'))
   await expect(leaving).rejects.toThrow('gone')
-  await expect(staying).resolves.toHaveLength(1)
-  await running
+  await finishAll()
+  expect(await staying).toEqual(['b'])
 })
 
 it('keeps a text that waits when somebody leaves who had the same text before', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 10 })
   const client = new AbortController()
-  const done = long('shared')
-  // The first text is answered while the others of the list still wait.
-  const list = engine.classify(MODEL, [done, ...['a', 'b', 'c', 'd', 'e', 'f'].map(long)], { signal: client.signal })
-  await begun()
-  while (engine.depth().waiting > 4) await begun()
-  const again = classify([done])
-  await begun()
+  const list = submitFor(client, 'a', 'b')
+  await finishOne() // 'a' is answered, 'b' runs
+  const again = submit('a') // a new job of the same text
   client.abort(new Error('gone'))
   await expect(list).rejects.toThrow('gone')
-  await expect(again).resolves.toHaveLength(1)
+  await finishAll()
+  expect(await again).toEqual(['a'])
+})
+
+it('tells every client of a pack that failed, and goes on', async () => {
+  const first = submit('a')
+  const second = submit('b')
+  busy!.fail(new Error('kernel trouble'))
+  await expect(first).rejects.toMatchObject({ code: 'internal' })
+  busy = undefined
+  batcher.dispatch()
+  await finishAll()
+  expect(await second).toEqual(['b'])
+})
+
+it('rejects what waits and what comes when it is closed', async () => {
+  const running = submit('a')
+  const waiting = submit('b')
+  batcher.close()
+  await expect(waiting).rejects.toMatchObject({ code: 'shutting_down' })
+  await expect(submit('c')).rejects.toMatchObject({ code: 'shutting_down' })
+  await finishAll()
+  expect(await running).toEqual(['a'])
+})
+
+it('bounds the texts of a request, however alike they are, before it reads them', async () => {
+  const engine = await embeddedEngine({ workers: 1, maxWaiting: 3 })
+  const request = engine.classify(
+    MODEL,
+    Array.from({ length: 4 }, () => ({ text: 'the same' })),
+    { signal: never() },
+  )
+  await expect(request).rejects.toMatchObject({ code: 'invalid_request' })
+  await engine.close()
 })
 
 it('looks at no more of a text than it may cost, and says that it was cut', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 1 })
-  const [whole] = await classify([{ text: `good${' '.repeat(60_000)}` }])
-  const [cut] = await classify([{ text: `good${' '.repeat(70_000)}` }])
+  const engine = await embeddedEngine({ workers: 1, maxWaiting: 2 })
+  const texts = [60_000, 70_000].map((spaces) => ({ text: `good${' '.repeat(spaces)}` }))
+  const [whole, cut] = await engine.classify(MODEL, texts, { signal: never() })
   expect([whole!.truncated, cut!.truncated]).toEqual([false, true])
   expect(cut!.scores).toEqual(whole!.scores)
-})
-
-it('rejects what waits when it closes', async () => {
-  engine = await embeddedEngine({ workers: 1, maxWaiting: 1 })
-  const running = classify([long('first')])
-  await begun()
-  const waiting = classify([long('second')])
-  await begun()
-  const all = Promise.allSettled([running, waiting])
   await engine.close()
-  expect((await all).map((result) => (result as PromiseRejectedResult).reason.code)).toEqual([
-    'shutting_down',
-    'shutting_down',
-  ])
 })
 
-function classify(inputs: TextInput[]) {
-  return engine.classify(MODEL, inputs, { signal: never() })
+/** Submits one-letter texts, each as long as a pack; resolves to the letters that the answers are for. */
+async function submit(...letters: string[]): Promise<string[]> {
+  return submitFor(new AbortController(), ...letters)
 }
 
-/** Lets a request that was just made reach the queue. */
-function begun(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+async function submitFor(client: AbortController, ...letters: string[]): Promise<string[]> {
+  const results = await batcher.submit(letters.map(asText), client.signal)
+  return results.map(({ logits }) => String.fromCodePoint(logits[0]!))
+}
+
+function asText(letter: string): QueuedText {
+  const ids = new Int32Array(64).fill(letter.codePointAt(0)!)
+  return { modelId: 'm', key: letter, encoded: { ids, typeIds: new Int32Array(64) } }
+}
+
+/** Ends the pack that runs; each text's answer is its own letter. */
+async function finishOne(): Promise<void> {
+  const { pack, finish } = busy!
+  busy = undefined
+  finish(pack.map(({ ids }) => ({ logits: Float32Array.of(ids[0]!), inferenceMs: 1 })))
+  await new Promise((resolve) => setImmediate(resolve))
+  batcher.dispatch()
+}
+
+async function finishAll(): Promise<void> {
+  while (busy) await finishOne()
 }
