@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply } from 'fastify'
 import { ValenceError } from '../errors.ts'
-import type { Admission, Answer, Classification } from '../gateway/admission.ts'
+import type { Admission, Answer, Classification, LabelScore } from '../gateway/admission.ts'
 
 /** One public API as its clients see it. */
 export type Dialect = {
@@ -46,6 +46,11 @@ function serverTiming(results: Classification[]): string {
   return Object.entries(parts)
     .map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`)
     .join(', ')
+}
+
+/** Every label with its score, best first. */
+export function ranked({ scores }: Classification): LabelScore[] {
+  return scores.toSorted((a, b) => b.score - a.score)
 }
 
 /** Tokens read over all texts of a request. */

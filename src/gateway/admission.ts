@@ -1,11 +1,11 @@
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
-import type { Classification, Engine, TextInput } from '../engine/engine.ts'
+import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
 import type { KeyCheck } from './keys.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
 
-export type { Activation, Classification, ModelStatus, TextInput }
+export type { Activation, Classification, LabelScore, ModelStatus, TextInput }
 
 /** The one way from a dialect to the engine: authenticate → run. */
 export type Admission = {

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { Static } from 'typebox'
 import type { Answer, Classification } from '../../gateway/admission.ts'
-import { tokensOf } from '../dialect.ts'
+import { ranked, tokensOf } from '../dialect.ts'
 import type { ContentWriter } from './response-format.ts'
 import type { ChatBody, ChatCompletion, ChatCompletionChunk, LabelScore } from './schemas.ts'
 
@@ -57,11 +57,6 @@ export function chatCompletionChunks(body: Chat, answer: Answer, write: ContentW
     chunk({}, { finish_reason: 'stop' }),
     ...(wantsUsage ? [{ ...shared, choices: [], usage: usageOf(answer.results, COMPLETION_TOKENS) }] : []),
   ]
-}
-
-/** Every label with its score, best first. */
-export function ranked({ scores }: Classification): Score[] {
-  return scores.toSorted((a, b) => b.score - a.score)
 }
 
 export function usageOf(results: readonly Classification[], completionTokens: number): Completion['usage'] {

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import type { Static } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import type { Activation, Admission, Answer, TextInput } from '../../gateway/admission.ts'
-import { clientSignal, describeAnswer } from '../dialect.ts'
+import { clientSignal, describeAnswer, ranked } from '../dialect.ts'
 import { ClassifyBody, ErrorBody, ModelParams, Rankings } from './schemas.ts'
 
 type Body = Static<typeof ClassifyBody>
@@ -32,14 +32,15 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
         },
         async (request, reply) => {
           const { inputs, parameters } = request.body
+          const texts = asTexts(inputs)
           const answer = await admission.classify({
             model: request.params['*'].replace(TASK_SUFFIX, ''),
-            inputs: asTexts(inputs),
+            inputs: texts,
             activation: activationOf(parameters?.function_to_apply),
             signal: clientSignal(reply),
           })
           describeAnswer(reply, answer)
-          describeCompute(reply, answer, inputs)
+          describeCompute(reply, answer, texts)
           return rankings(answer, parameters?.top_k)
         },
       )
@@ -66,13 +67,13 @@ function activationOf(name: string | null | undefined): Activation | undefined {
 
 function rankings({ results }: Answer, topK: number | null | undefined) {
   const count = topK === undefined ? DEFAULT_TOP_K : (topK ?? Number.POSITIVE_INFINITY)
-  return results.map(({ scores }) => scores.toSorted((a, b) => b.score - a.score).slice(0, count))
+  return results.map((result) => ranked(result).slice(0, count))
 }
 
 /** The headers by which the hosted API says what an answer took. */
-function describeCompute(reply: FastifyReply, { results }: Answer, inputs: Body['inputs']): void {
+function describeCompute(reply: FastifyReply, { results }: Answer, texts: TextInput[]): void {
   const inferenceMs = results.reduce((sum, { timings }) => sum + timings.inferenceMs, 0)
-  const characters = asTexts(inputs).reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
+  const characters = texts.reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
   reply.headers({
     'x-compute-type': 'cpu',
     'x-compute-time': (inferenceMs / 1000).toFixed(4),

@@ -1,12 +1,16 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Backend, EncodedText, PackAnswer } from '../backend.ts'
 import type { Network } from '../network.ts'
-import { INPUT_IDS, LOGITS, onnxModel, TYPE_IDS } from './graph.ts'
+import { INPUT_IDS, LOGITS, onnxModel, TYPE_IDS, type WeightType } from './graph.ts'
 import { exactWeightType } from './weight-type.ts'
+
+/** A property of the machine, so found out once a thread, not once a model. */
+let weightType: Promise<WeightType> | undefined
 
 /** Runs a network in ONNX Runtime, on this thread alone: a core is a worker's, and workers share no thread pool. */
 export async function onnxBackend(network: Network): Promise<Backend> {
-  const model = onnxModel(network, await exactWeightType())
+  weightType ??= exactWeightType()
+  const model = onnxModel(network, await weightType)
   const session = await InferenceSession.create(model, {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
