@@ -53,6 +53,19 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_WORKERS', flag: 'workers' },
   ),
+  backend: setting(
+    Type.Union(
+      (['auto', 'native', 'amx', 'avx512-vnni', 'avx-vnni', 'avx2', 'onnxruntime'] as const).map((name) =>
+        Type.Literal(name),
+      ),
+      {
+        default: 'auto',
+        description:
+          'what runs the model: auto (the fastest here), native, one of its kernels (amx, avx512-vnni, avx-vnni, avx2), or onnxruntime',
+      },
+    ),
+    { env: 'VALENCE_BACKEND', flag: 'backend' },
+  ),
   maxWaitingTexts: setting(
     Type.Integer({
       minimum: 1,
@@ -61,6 +74,15 @@ export const SETTINGS = {
       description: 'texts that may wait; more are told to come back',
     }),
     { env: 'VALENCE_MAX_WAITING_TEXTS', flag: 'max-waiting-texts' },
+  ),
+  maxWaitingTokens: setting(
+    Type.Integer({
+      minimum: 512,
+      maximum: 1_000_000_000,
+      default: 262_144,
+      description: 'tokens that the waiting texts may have together',
+    }),
+    { env: 'VALENCE_MAX_WAITING_TOKENS', flag: 'max-waiting-tokens' },
   ),
   timeoutMs: setting(
     Type.Integer({ minimum: 1, maximum: 3_600_000, default: 30_000, description: 'time limit of a request, in ms' }),

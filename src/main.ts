@@ -33,7 +33,13 @@ export type Classifier = { engine: Engine; directory: ModelDirectory; close(): P
  * @throws Error that names the file, where a model's files are there but cannot be read
  */
 export async function openClassifier(config: Config, onWorkerFailure: (error: Error) => void): Promise<Classifier> {
-  const engine = createEngine({ workers: config.workers, maxWaiting: config.maxWaitingTexts, onWorkerFailure })
+  const engine = createEngine({
+    backend: config.backend,
+    workers: config.workers,
+    maxWaiting: config.maxWaitingTexts,
+    maxWaitingTokens: config.maxWaitingTokens,
+    onWorkerFailure,
+  })
   const loaded = new Set<string>()
   try {
     for (const model of CATALOG) {

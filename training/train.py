@@ -48,6 +48,8 @@ def parse_arguments():
     parser.add_argument("--hold-out", type=int, default=1200, help="whole sentences kept from training, with their phrases")
     parser.add_argument("--unlabelled", help="file of sentences, one a line, that the teachers label")
     parser.add_argument("--teachers", nargs="*", default=[], help="folders of earlier runs")
+    parser.add_argument("--listen", type=float, default=0.0, help="how far the training rows' targets go from their label to the teachers' opinion")
+    parser.add_argument("--layers", type=int, nargs="*", help="keep these layers of the encoder")
     parser.add_argument("--keep-last", action="store_true", help="keep the last epoch, not the best on the hold-out")
     parser.add_argument("--final", action="store_true", help="measure on SST-2's dev set at the end")
     return parser.parse_args()
@@ -173,12 +175,12 @@ def expected_calibration_error(logits, labels, bins=15):
     return error
 
 
-def teachers_opinion(args, config, sequences):
+def teachers_opinion(args, sequences):
     """The mean probabilities that earlier runs give, each at the temperature that fitted its hold-out."""
     opinions = []
     for folder in args.teachers:
         # The fp32 folder has the temperature in its classifier.
-        teacher = BertForSequenceClassification.from_pretrained(os.path.join(folder, "fp32"), config=config, attn_implementation="eager")
+        teacher = BertForSequenceClassification.from_pretrained(os.path.join(folder, "fp32"), attn_implementation="eager")
         with torch.autocast("cpu", dtype=torch.bfloat16):
             opinions.append(torch.softmax(logits_of(teacher, sequences), -1))
     return torch.stack(opinions).mean(0)
@@ -213,6 +215,10 @@ def main():
     config.attention_probs_dropout_prob = args.attention_dropout
     model = BertForSequenceClassification.from_pretrained(args.encoder, config=config, attn_implementation="eager")
 
+    if args.layers:
+        model.bert.encoder.layer = torch.nn.ModuleList([model.bert.encoder.layer[i] for i in args.layers])
+        model.config.num_hidden_layers = len(args.layers)
+
     if args.freeze_words:
         model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
 
@@ -227,10 +233,12 @@ def main():
     targets = F.one_hot(torch.tensor([label for _, label in train]), 2).float()
     validation_ids = encode([as_people_write(text) for text, _ in validation])
     validation_labels = torch.tensor([label for _, label in validation])
+    if args.listen:
+        targets = (1 - args.listen) * targets + args.listen * teachers_opinion(args, plain)
     if args.unlabelled:
         with open(args.unlabelled, encoding="utf-8") as file:
             sentences = encode([line.strip() for line in file])
-        targets = torch.cat([targets, teachers_opinion(args, config, sentences)])
+        targets = torch.cat([targets, teachers_opinion(args, sentences)])
         plain, natural = plain + sentences, natural + sentences
         say(f"unlabelled sentences {len(sentences)}, labelled by {len(args.teachers)} teachers")
 
@@ -329,7 +337,8 @@ def main():
     model.config.dtype = "float32"
     model.save_pretrained(fp32)
     for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
-        shutil.copy(os.path.join(args.encoder, name), fp32)
+        if os.path.exists(os.path.join(args.encoder, name)):
+            shutil.copy(os.path.join(args.encoder, name), fp32)
     say(f"wrote {fp32}")
     log.close()
 

@@ -13,9 +13,11 @@ export type Batcher = {
    * Admits all of the texts or none.
    *
    * @returns one result a text, in their order
-   * @throws ValenceError `busy` where the queue has no room for all the new ones
+   * @throws ValenceError `busy` where the queue has no room for all the new ones, `invalid_request` where it never has
    */
   submit(texts: readonly QueuedText[], signal: AbortSignal): Promise<JobResult[]>
+  /** @throws ValenceError `busy` where nothing more can wait; asked before a text is read, so that refusing costs nothing */
+  refuseIfFull(): void
   /** Starts what can be started; the pool calls it when a worker is free. */
   dispatch(): void
   /** texts that wait and texts that run */
@@ -41,10 +43,17 @@ type Job = QueuedText & {
 }
 
 /**
- * Short texts go to a worker together, so that messages between threads stay a small share of the work: a pack takes
- * some 5 ms at this size, a message 0.05 ms. Larger packs only make the first text of a pack wait for the last.
+ * The tokens of a pack, unless one text has more. Every pack reads all the weights once, so small packs are bound by
+ * memory, not by arithmetic: on AVX512-VNNI 256 tokens of DistilBERT come within 2% of any larger pack. Larger ones only
+ * make the first text wait for the last.
  */
-const PACK_TOKENS = 64
+const PACK_TOKENS = 256
+
+/**
+ * A text waits for all of its pack, so a short one does not travel with one that has more than this many times its tokens:
+ * that would cost it more than its turn, which comes, since the oldest text always goes first.
+ */
+const LIKE_LENGTHS = 4
 
 /** A full queue drains in about this time on a small machine; any honest answer is better than none. */
 const RETRY_AFTER_SECONDS = 1
@@ -52,11 +61,14 @@ const RETRY_AFTER_SECONDS = 1
 export function createBatcher(options: {
   /** the most texts that may wait */
   maxWaiting: number
-  pool: { idle(): number; run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]> }
+  /** the most tokens that they may have together */
+  maxWaitingTokens: number
+  pool: { canTake(modelId: string): boolean; run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]> }
 }): Batcher {
   /** in the order of arrival, which a Map keeps */
   const waiting = new Map<string, Job>()
   const running = new Map<string, Job>()
+  let waitingTokens = 0
   let closed = false
 
   function admit(texts: readonly QueuedText[]): Job[] {
@@ -70,8 +82,13 @@ export function createBatcher(options: {
       fresh.set(id, job)
       return job
     })
-    if (waiting.size + fresh.size > options.maxWaiting) throw queueFull()
+    const freshTokens = [...fresh.values()].reduce((sum, job) => sum + tokensOf(job), 0)
+    if (freshTokens > options.maxWaitingTokens) throw tooManyTokens(freshTokens, options.maxWaitingTokens)
+    if (waiting.size + fresh.size > options.maxWaiting || waitingTokens + freshTokens > options.maxWaitingTokens) {
+      throw queueFull()
+    }
     for (const [id, job] of fresh) waiting.set(id, job)
+    waitingTokens += freshTokens
     return jobs
   }
 
@@ -105,19 +122,34 @@ export function createBatcher(options: {
   function leave(job: Job, waiter: Waiter): void {
     job.waiters.delete(waiter)
     // A waiter may be leaving a job that is done, while a new one of the same text waits for somebody else.
-    if (job.waiters.size === 0 && waiting.get(jobId(job)) === job) waiting.delete(jobId(job))
+    if (job.waiters.size === 0 && waiting.get(jobId(job)) === job) unqueue(job)
   }
 
-  /** Takes the oldest texts of one model, up to the pack's size; at least one. */
-  function takePack(): Job[] {
+  function unqueue(job: Job): void {
+    if (waiting.delete(jobId(job))) waitingTokens -= tokensOf(job)
+  }
+
+  /** The oldest text of a model that can be run now. */
+  function oldest(): Job | undefined {
+    for (const job of waiting.values()) if (options.pool.canTake(job.modelId)) return job
+    return undefined
+  }
+
+  /** Takes a text, and behind it the oldest others of its model and like length, up to the pack's size. */
+  function takePack(first: Job): Job[] {
     const pack: Job[] = []
     let tokens = 0
-    for (const [id, job] of waiting) {
-      if (pack.length > 0 && (job.modelId !== pack[0]!.modelId || tokens + job.encoded.ids.length > PACK_TOKENS)) break
-      waiting.delete(id)
-      running.set(id, job)
+    for (const job of [first, ...waiting.values()]) {
+      if (tokens >= PACK_TOKENS) break
+      if (job === first && pack.length > 0) continue
+      if (job.modelId !== first.modelId || !areAlike(tokensOf(job), tokensOf(first))) continue
+      if (pack.length > 0 && tokens + tokensOf(job) > PACK_TOKENS) continue
       pack.push(job)
-      tokens += job.encoded.ids.length
+      tokens += tokensOf(job)
+    }
+    for (const job of pack) {
+      unqueue(job)
+      running.set(jobId(job), job)
     }
     return pack
   }
@@ -143,7 +175,7 @@ export function createBatcher(options: {
 
   function settle(job: Job, tell: (waiter: Waiter) => void): void {
     running.delete(jobId(job))
-    waiting.delete(jobId(job))
+    unqueue(job)
     for (const waiter of job.waiters) tell(waiter)
     job.waiters.clear()
   }
@@ -156,8 +188,11 @@ export function createBatcher(options: {
       batcher.dispatch()
       return results
     },
+    refuseIfFull() {
+      if (waiting.size >= options.maxWaiting || waitingTokens >= options.maxWaitingTokens) throw queueFull()
+    },
     dispatch() {
-      while (waiting.size > 0 && options.pool.idle() > 0) void runPack(takePack())
+      for (let first = oldest(); first; first = oldest()) void runPack(takePack(first))
     },
     depth: () => ({ waiting: waiting.size, running: running.size }),
     close() {
@@ -167,6 +202,14 @@ export function createBatcher(options: {
     },
   }
   return batcher
+}
+
+function tokensOf({ encoded }: QueuedText): number {
+  return encoded.ids.length
+}
+
+function areAlike(a: number, b: number): boolean {
+  return a <= LIKE_LENGTHS * b && b <= LIKE_LENGTHS * a
 }
 
 function jobId({ modelId, key }: QueuedText): string {
@@ -181,4 +224,11 @@ function queueFull(): ValenceError {
   return new ValenceError('busy', 'The server has as many texts waiting as it takes. Try again shortly.', {
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   })
+}
+
+function tooManyTokens(tokens: number, most: number): ValenceError {
+  return new ValenceError(
+    'invalid_request',
+    `A request's texts may have at most ${most} tokens together; these have ${tokens}. Send them in several requests.`,
+  )
 }

@@ -4,7 +4,7 @@ import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
 import { createBatcher, type QueuedText } from './batcher.ts'
 import type { Network } from './network.ts'
-import { createPool } from './pool.ts'
+import { type BackendChoice, type BackendName, createPools } from './pools.ts'
 import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
 
 /** A model that the engine can run. */
@@ -39,7 +39,8 @@ export type Timings = { tokenizeMs: number; queueMs: number; inferenceMs: number
 export type ClassifyOptions = { activation?: Activation | undefined; signal: AbortSignal }
 
 export type Engine = {
-  load(model: EngineModel): Promise<void>
+  /** @returns what the model runs on */
+  load(model: EngineModel): Promise<BackendName>
   /**
    * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
    *
@@ -62,28 +63,39 @@ const SLICE_MS = 4
  */
 const MAX_TEXT_UNITS = 65_536
 
+/** @throws Error where the backend that is asked for is not on this machine */
 export function createEngine(options: {
+  backend: BackendChoice
   workers: number
   maxWaiting: number
+  maxWaitingTokens: number
   onWorkerFailure: (error: Error) => void
 }): Engine {
   const models = new Map<string, EngineModel>()
   const batcher = createBatcher({
     maxWaiting: options.maxWaiting,
-    pool: { idle: () => pool.idle(), run: (modelId, pack) => pool.run(modelId, pack) },
+    maxWaitingTokens: options.maxWaitingTokens,
+    pool: { canTake: (modelId) => pools.canTake(modelId), run: (modelId, pack) => pools.run(modelId, pack) },
   })
-  const pool = createPool(options.workers, { onFailure: options.onWorkerFailure, onIdle: batcher.dispatch })
+  const pools = createPools({
+    backend: options.backend,
+    threads: options.workers,
+    onFailure: options.onWorkerFailure,
+    onIdle: batcher.dispatch,
+  })
 
   return {
     async load(model) {
-      await pool.load(model.id, model.network)
+      const backend = await pools.load(model.id, model.network)
       models.set(model.id, model)
       batcher.dispatch()
+      return backend
     },
     async classify(modelId, inputs, { activation, signal }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
+      batcher.refuseIfFull()
       const encoded = await encodeAll(model, inputs, signal)
       const results = await batcher.submit(encoded, signal)
       return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
@@ -98,10 +110,10 @@ export function createEngine(options: {
       })
     },
     depth: () => batcher.depth(),
-    canRun: () => pool.canRun(),
+    canRun: () => pools.canRun(),
     async close() {
       batcher.close()
-      await pool.close()
+      await pools.close()
     },
   }
 }

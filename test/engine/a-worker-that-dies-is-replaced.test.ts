@@ -11,7 +11,11 @@ it('and texts that come meanwhile wait for the new one', async () => {
   const remember = (worker: Worker) => void workers.push(worker)
   process.on('worker', remember)
   const failures: Error[] = []
-  engine = await embeddedEngine({ workers: 1, onWorkerFailure: (error: Error) => void failures.push(error) })
+  engine = await embeddedEngine({
+    backend: 'onnxruntime',
+    workers: 1,
+    onWorkerFailure: (error: Error) => void failures.push(error),
+  })
   expect(engine.canRun()).toBe(true)
 
   // Idle, as ONNX Runtime aborts the process when a thread is ended within it.

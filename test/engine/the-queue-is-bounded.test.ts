@@ -13,8 +13,9 @@ beforeEach(() => {
   packs = []
   batcher = createBatcher({
     maxWaiting: 3,
+    maxWaitingTokens: 1000,
     pool: {
-      idle: () => (busy ? 0 : 1),
+      canTake: () => busy === undefined,
       run: (_, pack) =>
         new Promise((finish, fail) => {
           packs.push(pack.length)
@@ -130,8 +131,8 @@ async function submitFor(client: AbortController, ...letters: string[]): Promise
 }
 
 function asText(letter: string): QueuedText {
-  const ids = new Int32Array(64).fill(letter.codePointAt(0)!)
-  return { modelId: 'm', key: letter, encoded: { ids, typeIds: new Int32Array(64) } }
+  const ids = new Int32Array(256).fill(letter.codePointAt(0)!)
+  return { modelId: 'm', key: letter, encoded: { ids, typeIds: new Int32Array(256) } }
 }
 
 /** Ends the pack that runs; each text's answer is its own letter. */

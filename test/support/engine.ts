@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { EMBEDDED_MODEL_ID } from '../../src/catalog/catalog.ts'
 import { readModelFolder } from '../../src/convert/model-folder.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import type { BackendChoice } from '../../src/engine/pools.ts'
 import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
 
 export const MODEL = EMBEDDED_MODEL_ID
@@ -13,10 +14,11 @@ const FOLDER = fileURLToPath(new URL('../../models/minilm-sst-2-int8/', import.m
 export async function embeddedEngine({
   workers = 2,
   maxWaiting = 10_000,
+  backend = 'auto' as BackendChoice,
   onWorkerFailure = unexpected,
 } = {}): Promise<Engine> {
   const { config, network, tokenizerFiles } = readModelFolder(FOLDER)
-  const engine = createEngine({ workers, maxWaiting, onWorkerFailure })
+  const engine = createEngine({ backend, workers, maxWaiting, maxWaitingTokens: 10_000_000, onWorkerFailure })
   const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
   await engine.load({ id: MODEL, network, tokenizer, labels: config.labels, activation: 'softmax' })
   return engine

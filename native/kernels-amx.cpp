@@ -1,0 +1,103 @@
+// AMX: `tdpbusd` multiplies 16 rows of 64 u8 by 64 × 16 s8 and adds to 16 × 16 sums of 32 bits.
+#include "kernels.hpp"
+
+#if defined(__AMX_INT8__) && defined(__AVX512DQ__) && defined(__AVX512BW__)
+#include "lanes-avx512.hpp"
+#include "rows.hpp"
+
+namespace {
+
+// Two by two tiles of sums, two of inputs and two of weights are the 8 there are; each that is loaded is used twice.
+constexpr int kTileRows = 32;
+constexpr int kAttentionStep = 64;
+
+inline int rowsOfTile(int left) { return left < kTileRows ? left : kTileRows; }
+
+struct __attribute__((packed)) TileShapes {
+  uint8_t palette = 1, startRow = 0, reserved[14] = {};
+  uint16_t bytesPerRow[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+
+inline void beginTiles() {
+  const TileShapes shapes;
+  _tile_loadconfig(&shapes);
+}
+inline void endTiles() { _tile_release(); }
+
+constexpr int kWeightStride = kPanelColumns * 4;        // bytes from four inputs of all columns to the next four
+constexpr int kStepBytes = 16 * kWeightStride;          // a tile of weights: 64 inputs
+constexpr int kSumStride = kPanelColumns * sizeof(int32_t);
+
+// Up to 16 rows by 64 columns: four tiles of sums.
+inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (int i = 0; i < inputs; i += 64) {
+    const int8_t* weights = panel + (size_t)i / 64 * kStepBytes;
+    _tile_loadd(4, input + i, stride);
+    _tile_loadd(5, weights, kWeightStride);
+    _tile_dpbusd(0, 4, 5);
+    _tile_loadd(6, weights + 64, kWeightStride);
+    _tile_dpbusd(1, 4, 6);
+    _tile_loadd(5, weights + 128, kWeightStride);
+    _tile_dpbusd(2, 4, 5);
+    _tile_loadd(6, weights + 192, kWeightStride);
+    _tile_dpbusd(3, 4, 6);
+    if (next) {
+      for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)next + (size_t)i / 64 * kStepBytes + line, _MM_HINT_T1);
+    }
+  }
+  _tile_stored(0, sums, kSumStride);
+  _tile_stored(1, sums + 16, kSumStride);
+  _tile_stored(2, sums + 32, kSumStride);
+  _tile_stored(3, sums + 48, kSumStride);
+}
+
+// Up to 32 rows by 32 columns.
+inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (int i = 0; i < inputs; i += 64) {
+    const int8_t* weights = panel + (size_t)i / 64 * kStepBytes;
+    _tile_loadd(4, input + i, stride);
+    _tile_loadd(6, weights, kWeightStride);
+    _tile_dpbusd(0, 4, 6);
+    _tile_loadd(7, weights + 64, kWeightStride);
+    _tile_dpbusd(1, 4, 7);
+    _tile_loadd(5, input + 16 * stride + i, stride);
+    _tile_dpbusd(2, 5, 6);
+    _tile_dpbusd(3, 5, 7);
+    if (next) {
+      for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)next + (size_t)i / 64 * kStepBytes + line, _MM_HINT_T1);
+    }
+  }
+  _tile_stored(0, sums, kSumStride);
+  _tile_stored(1, sums + 16, kSumStride);
+  _tile_stored(2, sums + 16 * kPanelColumns, kSumStride);
+  _tile_stored(3, sums + 16 * kPanelColumns + 16, kSumStride);
+}
+
+// Rows past `rows` are read and multiplied as well; nobody looks at their sums.
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+  if (rows <= 16) return tile16(input, stride, panel, inputs, next, sums);
+  tile32(input, stride, panel, inputs, nullptr, sums);
+  tile32(input, stride, panel + 128, inputs, next, sums + 32);
+}
+
+}  // namespace
+
+#include "linear.hpp"
+#include "attention.hpp"
+
+const valence::Kernels* valence::amxKernels() {
+  static const Kernels kernels = {"amx", linear, attentionScratchBytes, attention, normalise, quantise, embed, dot};
+  return &kernels;
+}
+#else
+const valence::Kernels* valence::amxKernels() { return nullptr; }
+#endif

@@ -1,0 +1,58 @@
+// What a pass is made of. Each instruction set implements these functions in a translation unit of its own, compiled
+// with its own flags; `instruction-set.cpp` picks one at run time. All sets give the same bits: products of integers are
+// exact, and float steps are the same operations on 16 lanes in the same order, whether a register holds 16 or 8.
+#pragma once
+#include "network.hpp"
+
+namespace valence {
+
+// What becomes of a product's rows.
+enum class Then { store, gelu, addResidual };
+
+struct LinearCall {
+  const Linear* linear;
+  const uint8_t* input;    // [rows + kSpareRows, linear->inputs]
+  const float* inputScales;  // [rows]
+  int rows;
+  float* output;           // [rows, outputStride]
+  int outputStride;
+  Then then;
+  const float* residual;   // [rows, outputStride] for addResidual
+};
+
+struct AttentionCall {
+  // Rows of one text. Queries, keys and values lie apart by columns of the same rows.
+  const float* queries;  // [queryCount, queryStride], at the head's first column
+  const float* keys;     // [tokens, stride], at the head's first column
+  const float* values;   // [tokens, stride], at the head's first column
+  int queryCount, tokens, width;
+  int queryStride, stride;
+  float* output;  // [queryCount, outputStride], at the head's first column
+  int outputStride;
+};
+
+// Memory that one thread needs while it attends; see attentionScratchBytes.
+struct Kernels {
+  const char* name;
+  // Rows by panels [firstPanel, endPanel).
+  void (*linear)(const LinearCall& call, int firstPanel, int endPanel);
+  size_t (*attentionScratchBytes)(int tokens, int width);
+  void (*attention)(const AttentionCall& call, void* scratch);
+  // output = LayerNorm(input), and output quantised; `width` may be any number, strides are multiples of 16.
+  void (*normalise)(const float* input, const Norm& norm, float epsilon, int width, int stride, int rows, float* output,
+                    uint8_t* quantised, int quantisedStride, float* scales);
+  void (*quantise)(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride,
+                   float* scales);
+  // output[d] = word · scale + position (+ type), d < hidden
+  void (*embed)(const Network& network, int32_t word, int position, int32_t type, float* output);
+  // Σ a[i] · b[i]
+  float (*dot)(const float* a, const float* b, int count);
+};
+
+// Each is null where this machine's compiler or processor family has no such set.
+const Kernels* amxKernels();
+const Kernels* avx512VnniKernels();
+const Kernels* avxVnniKernels();
+const Kernels* avx2Kernels();
+
+}  // namespace valence

@@ -1,0 +1,89 @@
+// 16 lanes in two registers. See lanes-avx512.hpp: both must do the same, to the last bit.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+struct Floats { __m256 low, high; };
+struct Ints { __m256i low, high; };
+
+// A row of 8 ones and 8 zeros: from 8 − n on, it starts with n ones.
+alignas(32) const int32_t kOnesThenZeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+inline __m256i firstLanes(int count) {
+  return _mm256_loadu_si256((const __m256i*)(kOnesThenZeros + 8 - (count < 0 ? 0 : count > 8 ? 8 : count)));
+}
+
+inline Floats load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+inline Floats loadSome(const float* p, int count) {
+  return {_mm256_maskload_ps(p, firstLanes(count)), _mm256_maskload_ps(p + 8, firstLanes(count - 8))};
+}
+inline void store(float* p, Floats a) {
+  _mm256_storeu_ps(p, a.low);
+  _mm256_storeu_ps(p + 8, a.high);
+}
+inline void storeSome(float* p, Floats a, int count) {
+  _mm256_maskstore_ps(p, firstLanes(count), a.low);
+  _mm256_maskstore_ps(p + 8, firstLanes(count - 8), a.high);
+}
+inline Floats all(float a) { return {_mm256_set1_ps(a), _mm256_set1_ps(a)}; }
+inline Floats operator+(Floats a, Floats b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+inline Floats operator-(Floats a, Floats b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+inline Floats fma(Floats a, Floats b, Floats c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+inline Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+inline Floats magnitude(Floats a) {
+  const __m256 sign = _mm256_set1_ps(-0.0f);
+  return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
+}
+// Keeps the first lanes and puts `other` into the rest.
+inline Floats keepFirst(Floats a, int count, Floats other) {
+  return {_mm256_blendv_ps(other.low, a.low, _mm256_castsi256_ps(firstLanes(count))),
+          _mm256_blendv_ps(other.high, a.high, _mm256_castsi256_ps(firstLanes(count - 8)))};
+}
+inline Floats rounded(Floats a) {
+  return {_mm256_round_ps(a.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
+          _mm256_round_ps(a.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline Ints load(const int32_t* p) {
+  return {_mm256_loadu_si256((const __m256i*)p), _mm256_loadu_si256((const __m256i*)(p + 8))};
+}
+inline Ints allInts(int32_t a) { return {_mm256_set1_epi32(a), _mm256_set1_epi32(a)}; }
+inline Ints operator+(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
+inline Ints operator-(Ints a, Ints b) { return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)}; }
+template <int bits> inline Ints shiftLeft(Ints a) { return {_mm256_slli_epi32(a.low, bits), _mm256_slli_epi32(a.high, bits)}; }
+template <int bits> inline Ints shiftRight(Ints a) { return {_mm256_srli_epi32(a.low, bits), _mm256_srli_epi32(a.high, bits)}; }
+inline Ints lowBits(Ints a, int32_t mask) {
+  return {_mm256_and_si256(a.low, _mm256_set1_epi32(mask)), _mm256_and_si256(a.high, _mm256_set1_epi32(mask))};
+}
+// To the nearest integer, ties to even.
+inline Ints toInts(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
+inline Floats toFloats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
+inline Floats asFloats(Ints a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
+inline Floats fromBytes(const int8_t* p) {
+  const __m128i bytes = _mm_loadu_si128((const __m128i*)p);
+  return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+inline void storeInts(void* p, Ints a) {
+  _mm256_storeu_si256((__m256i*)p, a.low);
+  _mm256_storeu_si256((__m256i*)p + 1, a.high);
+}
+// The low byte of each lane.
+inline void storeBytes(void* p, Ints a) {
+  const __m256i pick = _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,  //
+                                        0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+  const __m256i low = _mm256_shuffle_epi8(a.low, pick), high = _mm256_shuffle_epi8(a.high, pick);
+  _mm_storeu_si128((__m128i*)p, _mm_setr_epi32(_mm256_extract_epi32(low, 0), _mm256_extract_epi32(low, 4),
+                                               _mm256_extract_epi32(high, 0), _mm256_extract_epi32(high, 4)));
+}
+
+inline __m256 lowHalf(Floats a) { return a.low; }
+inline __m256 highHalf(Floats a) { return a.high; }
+
+}  // namespace
+
+#include "lanes.hpp"

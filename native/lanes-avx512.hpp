@@ -1,0 +1,52 @@
+// 16 lanes in one register. See lanes-avx2.hpp: both must do the same, to the last bit.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+struct Floats { __m512 v; };
+struct Ints { __m512i v; };
+
+inline __mmask16 firstLanes(int count) { return count >= 16 ? 0xffff : (__mmask16)((1u << count) - 1); }
+
+inline Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline Floats loadSome(const float* p, int count) { return {_mm512_maskz_loadu_ps(firstLanes(count), p)}; }
+inline void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
+inline void storeSome(float* p, Floats a, int count) { _mm512_mask_storeu_ps(p, firstLanes(count), a.v); }
+inline Floats all(float a) { return {_mm512_set1_ps(a)}; }
+inline Floats operator+(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.v)}; }
+// Keeps the first lanes and puts `other` into the rest.
+inline Floats keepFirst(Floats a, int count, Floats other) { return {_mm512_mask_mov_ps(other.v, firstLanes(count), a.v)}; }
+inline Floats rounded(Floats a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+
+inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Ints allInts(int32_t a) { return {_mm512_set1_epi32(a)}; }
+inline Ints operator+(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline Ints operator-(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+template <int bits> inline Ints shiftLeft(Ints a) { return {_mm512_slli_epi32(a.v, bits)}; }
+template <int bits> inline Ints shiftRight(Ints a) { return {_mm512_srli_epi32(a.v, bits)}; }
+inline Ints lowBits(Ints a, int32_t mask) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(mask))}; }
+// To the nearest integer, ties to even.
+inline Ints toInts(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }
+inline Floats toFloats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline Floats asFloats(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
+inline Floats fromBytes(const int8_t* p) {
+  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p)))};
+}
+inline void storeInts(void* p, Ints a) { _mm512_storeu_si512(p, a.v); }
+// The low byte of each lane.
+inline void storeBytes(void* p, Ints a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+
+inline __m256 lowHalf(Floats a) { return _mm512_castps512_ps256(a.v); }
+inline __m256 highHalf(Floats a) { return _mm512_extractf32x8_ps(a.v, 1); }
+
+}  // namespace
+
+#include "lanes.hpp"

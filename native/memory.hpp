@@ -1,0 +1,36 @@
+#pragma once
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace valence {
+
+struct Freed {
+  void operator()(void* memory) const { free(memory); }
+};
+
+template <typename T>
+using Array = std::unique_ptr<T[], Freed>;
+
+// Zeroed, on cache lines; large arrays on huge pages where the system has them, for the weights are read end to end.
+template <typename T>
+Array<T> zeroed(size_t count) {
+  constexpr size_t kHugePage = 2u << 20, kLine = 64;
+  const size_t bytes = count * sizeof(T) + kLine;
+  const size_t unit = bytes >= kHugePage ? kHugePage : kLine;
+  const size_t size = (bytes + unit - 1) / unit * unit;
+  void* memory = aligned_alloc(unit, size);
+  if (!memory) throw std::bad_alloc();
+#if defined(__linux__)
+  if (unit == kHugePage) madvise(memory, size, MADV_HUGEPAGE);
+#endif
+  memset(memory, 0, size);
+  return Array<T>((T*)memory);
+}
+
+}  // namespace valence

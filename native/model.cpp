@@ -1,0 +1,49 @@
+#include "model.hpp"
+
+#include <algorithm>
+
+namespace valence {
+
+Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) : network_(network) {
+  for (const QuantisedLayer& layer : layers) {
+    layers_.push_back({pack(layer.queryKeyValue), pack(layer.attentionOutput), pack(layer.expand), pack(layer.contract),
+                       layer.attentionNorm, layer.outputNorm});
+  }
+  network_.layers = layers_.data();
+  network_.layerCount = (int)layers_.size();
+}
+
+// [rows, columns] → panels of 64 rows, in which four columns of a row lie together: [rows / 64][columns / 4][64][4].
+Linear Model::pack(const QuantisedMatrix& matrix) {
+  Linear linear;
+  linear.inputs = roundUp(matrix.columns, kInputStep);
+  linear.outputs = roundUp(matrix.rows, kPanelColumns);
+  panels_.push_back(zeroed<int8_t>((size_t)linear.inputs * linear.outputs));
+  linear.panels = panels_.back().get();
+  floats_.push_back(zeroed<float>(linear.outputs));
+  linear.scales = floats_.back().get();
+  floats_.push_back(zeroed<float>(linear.outputs));
+  linear.bias = floats_.back().get();
+  integers_.push_back(zeroed<int32_t>(linear.outputs));
+  linear.offsets = integers_.back().get();
+  std::copy_n(matrix.scales, matrix.rows, linear.scales);
+  std::copy_n(matrix.bias, matrix.rows, linear.bias);
+  for (int row = 0; row < matrix.rows; row++) {
+    const int8_t* from = matrix.weights + (size_t)row * matrix.columns;
+    int8_t* to = linear.panels + (size_t)(row / kPanelColumns) * linear.inputs * kPanelColumns + row % kPanelColumns * 4;
+    int32_t sum = 0;
+    int column = 0;
+    for (; column + 4 <= matrix.columns; column += 4) {
+      memcpy(to + (size_t)column * kPanelColumns, from + column, 4);
+      sum += from[column] + from[column + 1] + from[column + 2] + from[column + 3];
+    }
+    for (; column < matrix.columns; column++) {
+      to[(size_t)(column & ~3) * kPanelColumns + (column & 3)] = from[column];
+      sum += from[column];
+    }
+    linear.offsets[row] = kZeroPoint * sum;
+  }
+  return linear;
+}
+
+}  // namespace valence

@@ -1,0 +1,42 @@
+// A network in memory of its own, packed for the kernels.
+#pragma once
+#include <vector>
+#include "memory.hpp"
+#include "network.hpp"
+
+namespace valence {
+
+// A matrix as it comes: rows are outputs.
+struct QuantisedMatrix {
+  int rows = 0, columns = 0;
+  const int8_t* weights = nullptr;  // [rows, columns]
+  const float* scales = nullptr;    // [rows]
+  const float* bias = nullptr;      // [rows]
+};
+
+struct QuantisedLayer {
+  QuantisedMatrix queryKeyValue, attentionOutput, expand, contract;
+  Norm attentionNorm, outputNorm;
+};
+
+// Owns what it packed; float tables and word embeddings stay where they came from, which must outlive it.
+class Model {
+ public:
+  // `network` is complete but for its layers.
+  Model(const Network& network, const std::vector<QuantisedLayer>& layers);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  const Network& network() const { return network_; }
+
+ private:
+  Linear pack(const QuantisedMatrix& matrix);
+
+  Network network_;
+  std::vector<Layer> layers_;
+  std::vector<Array<int8_t>> panels_;
+  std::vector<Array<float>> floats_;
+  std::vector<Array<int32_t>> integers_;
+};
+
+}  // namespace valence

@@ -1,0 +1,65 @@
+// The engine's form of a model as the kernels read it. Everything here is plain memory: it is shared by all instruction
+// sets, so it may hold nothing whose layout or code depends on compiler flags.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace valence {
+
+// A panel is 64 output columns of a matrix: one tile of every kernel is some rows by one panel.
+constexpr int kPanelColumns = 64;
+// Inputs are padded to whole AMX tile rows (64 bytes); the padding's weights are 0, so what stands there does not count.
+constexpr int kInputStep = 64;
+// Activations are u8 with this zero point: q = round(x / scale) + 128, scale = largest |x| / 127.
+constexpr int kZeroPoint = 128;
+// Rows are read in whole tiles; this many rows past the last one must be readable.
+constexpr int kSpareRows = 32;
+
+// Wider heads than any model's are refused, so that a head's row fits on the stack.
+constexpr int kLongestHead = 512;
+
+constexpr int roundUp(int value, int step) { return (value + step - 1) / step * step; }
+
+// y[o] = scale(x) · scales[o] · Σ weights[o, i] · x[i] + bias[o].
+struct Linear {
+  int inputs = 0;         // a multiple of kInputStep
+  int outputs = 0;        // a multiple of kPanelColumns; the last ones may be padding
+  int8_t* panels = nullptr;    // [outputs / 64][inputs / 4][64][4]
+  float* scales = nullptr;     // [outputs]
+  float* bias = nullptr;       // [outputs]
+  int32_t* offsets = nullptr;  // [outputs], 128 · Σ weights[o, i]: what the zero point adds to a sum
+};
+
+struct Norm {
+  const float* weight = nullptr;  // [hidden]
+  const float* bias = nullptr;    // [hidden]
+};
+
+// The few products after the last layer, in floats.
+struct FloatLinear {
+  int inputs = 0, outputs = 0;
+  const float* weights = nullptr;  // [outputs, inputs]
+  const float* bias = nullptr;     // [outputs]
+};
+
+struct Layer {
+  Linear queryKeyValue, attentionOutput, expand, contract;
+  Norm attentionNorm, outputNorm;
+};
+
+enum class HeadActivation { tanh, relu };
+
+struct Network {
+  int hidden = 0, heads = 0, intermediate = 0, labels = 0, maxTokens = 0, vocabulary = 0, layerCount = 0;
+  float epsilon = 0;
+  const int8_t* words = nullptr;      // [vocabulary, hidden]
+  const float* wordScales = nullptr;  // [vocabulary]
+  const float* positions = nullptr;   // [maxTokens, hidden]
+  const float* types = nullptr;       // [2, hidden], or nothing
+  Norm embeddingNorm;
+  Layer* layers = nullptr;
+  FloatLinear headDense, classifier;
+  HeadActivation headActivation = HeadActivation::tanh;
+};
+
+}  // namespace valence

@@ -1,0 +1,209 @@
+#include "pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace valence {
+namespace {
+
+// Rows that go through the feed-forward part together, so that what lies between its two products (4 times as wide as the
+// rest) stays in a core's second-level cache: 96 rows of 3,072 floats are 1.2 MB.
+constexpr int kFeedForwardRows = 96;
+// Rows of a chunk where the work is by rows; a row takes about a microsecond.
+constexpr int kChunkRows = 8;
+// A chunk of a product does at least this many multiplications, some 5 µs of them, so that taking it costs little.
+constexpr int64_t kChunkProducts = 1 << 20;
+
+// Rows of the head's float matrix in a chunk.
+constexpr int kHeadRows = 32;
+
+int chunksOf(int count, int size) { return (count + size - 1) / size; }
+
+// One pass under way.
+struct Pass {
+  const Network& network;
+  const Kernels& kernels;
+  const Pack& pack;
+  Workspace& at;
+  Team& team;
+  int thread;
+
+  const int hidden = network.hidden;
+  const int stride = roundUp(hidden, kPanelColumns);              // of x, y and context
+  const int wideStride = roundUp(3 * hidden, kPanelColumns);      // of queries, keys and values together
+  const int quantisedStride = roundUp(hidden, kInputStep);
+  const int expandedStride = roundUp(network.intermediate, kPanelColumns);
+  const int headWidth = hidden / network.heads;
+
+  // Panels [first, end) of a product, shared out.
+  void product(const LinearCall& call, int firstPanel, int endPanel) {
+    const int64_t productsOfPanel = (int64_t)call.rows * call.linear->inputs * kPanelColumns;
+    const int panels = (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel);
+    team.share(chunksOf(endPanel - firstPanel, panels), thread, [&](int chunk, int) {
+      const int from = firstPanel + chunk * panels;
+      kernels.linear(call, from, std::min(from + panels, endPanel));
+    });
+  }
+
+  void product(const LinearCall& call) { product(call, 0, call.linear->outputs / kPanelColumns); }
+
+  template <typename Function>
+  void byRows(int rows, Function&& function) {
+    team.share(chunksOf(rows, kChunkRows), thread, [&](int chunk, int) {
+      const int from = chunk * kChunkRows;
+      function(from, std::min(kChunkRows, rows - from));
+    });
+  }
+
+  void normalise(const Norm& norm, int rows, float* output, uint8_t* quantised, float* scales) {
+    byRows(rows, [&](int from, int count) {
+      kernels.normalise(at.y.get() + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
+                        output + (size_t)from * stride, quantised + (size_t)from * quantisedStride, quantisedStride, scales + from);
+    });
+  }
+
+  // → x [tokens, hidden]
+  void embed() {
+    at.starts.clear();
+    for (int text = 0, start = 0; text < pack.texts; start += pack.lengths[text++]) at.starts.push_back(start);
+    team.share(pack.texts, thread, [&](int text, int) {
+      for (int position = 0; position < pack.lengths[text]; position++) {
+        const int token = at.starts[text] + position;
+        kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.y.get() + (size_t)token * stride);
+      }
+    });
+    normalise(network.embeddingNorm, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
+  }
+
+  void attend(const float* queries, int queryStride, bool firstTokensOnly) {
+    team.share(pack.texts * network.heads, thread, [&](int chunk, int helper) {
+      const int text = chunk / network.heads, column = chunk % network.heads * headWidth;
+      const int start = at.starts[text], row = firstTokensOnly ? text : start;
+      const float* keys = at.queryKeyValue.get() + (size_t)start * wideStride + hidden + column;
+      AttentionCall call;
+      call.queries = queries + (size_t)row * queryStride + column;
+      call.keys = keys;
+      call.values = keys + hidden;
+      call.queryCount = firstTokensOnly ? 1 : pack.lengths[text];
+      call.tokens = pack.lengths[text];
+      call.width = headWidth;
+      call.queryStride = queryStride;
+      call.stride = wideStride;
+      call.output = at.context.get() + (size_t)row * stride + column;
+      call.outputStride = stride;
+      kernels.attention(call, at.attention[helper].get());
+    });
+  }
+
+  // context → x, quantised
+  void afterAttention(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
+    byRows(rows, [&](int from, int count) {
+      kernels.quantise(at.context.get() + (size_t)from * stride, hidden, stride, count,
+                       at.quantisedContext.get() + (size_t)from * quantisedStride, quantisedStride, at.contextScales.get() + from);
+    });
+    product({&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, at.y.get(), stride, Then::addResidual, x});
+    normalise(layer.attentionNorm, rows, x, quantised, scales);
+  }
+
+  void feedForward(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
+    for (int first = 0; first < rows; first += kFeedForwardRows) {
+      const int count = std::min(kFeedForwardRows, rows - first);
+      product({&layer.expand, quantised + (size_t)first * quantisedStride, scales + first, count, at.expanded.get(), expandedStride,
+               Then::gelu, nullptr});
+      const int width = layer.contract.inputs;
+      byRows(count, [&](int from, int some) {
+        kernels.quantise(at.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, some,
+                         at.quantisedExpanded.get() + (size_t)from * width, width, at.expandedScales.get() + from);
+      });
+      const size_t offset = (size_t)first * stride;
+      product({&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, at.y.get() + offset, stride,
+               Then::addResidual, x + offset});
+    }
+    normalise(layer.outputNorm, rows, x, quantised, scales);
+  }
+
+  void fullLayer(const Layer& layer) {
+    product({&layer.queryKeyValue, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store, nullptr});
+    attend(at.queryKeyValue.get(), wideStride, false);
+    afterAttention(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
+    feedForward(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
+  }
+
+  // The head reads nothing but the first token ([CLS]), so the last layer asks for it alone: keys and values of all tokens,
+  // everything else for one row a text. Exact.
+  void lastLayer(const Layer& layer) {
+    const Linear& linear = layer.queryKeyValue;
+    product({&linear, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store, nullptr},
+            hidden / kPanelColumns, linear.outputs / kPanelColumns);
+    for (int text = 0; text < pack.texts; text++) {
+      const size_t from = at.starts[text];
+      std::copy_n(at.x.get() + from * stride, stride, at.firstX.get() + (size_t)text * stride);
+      std::copy_n(at.quantised.get() + from * quantisedStride, quantisedStride, at.firstQuantised.get() + (size_t)text * quantisedStride);
+      at.firstScales[text] = at.scales[from];
+    }
+    product({&linear, at.firstQuantised.get(), at.firstScales.get(), pack.texts, at.firstQuery.get(), wideStride, Then::store, nullptr}, 0,
+            chunksOf(hidden, kPanelColumns));
+    attend(at.firstQuery.get(), wideStride, true);
+    afterAttention(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
+    feedForward(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
+  }
+
+  // firstX → logits
+  void head(float* logits) {
+    const FloatLinear &dense = network.headDense, &classifier = network.classifier;
+    // By rows of the matrix, each for all texts: it is far larger than the texts' rows.
+    team.share(chunksOf(dense.outputs, kHeadRows), thread, [&](int chunk, int) {
+      for (int i = chunk * kHeadRows; i < std::min((chunk + 1) * kHeadRows, dense.outputs); i++) {
+        for (int text = 0; text < pack.texts; text++) {
+          const float* x = at.firstX.get() + (size_t)text * stride;
+          const float value = kernels.dot(x, dense.weights + (size_t)i * dense.inputs, dense.inputs) + dense.bias[i];
+          const bool isTanh = network.headActivation == HeadActivation::tanh;
+          at.pooled[(size_t)text * stride + i] = isTanh ? std::tanh(value) : std::max(value, 0.0f);
+        }
+      }
+    });
+    for (int text = 0; text < pack.texts; text++) {
+      for (int label = 0; label < classifier.outputs; label++) {
+        const float* weights = classifier.weights + (size_t)label * classifier.inputs;
+        const float sum = kernels.dot(at.pooled.get() + (size_t)text * stride, weights, classifier.inputs);
+        logits[(size_t)text * classifier.outputs + label] = sum + classifier.bias[label];
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void Workspace::reserve(const Network& network, const Kernels& kernels, int tokens, int threads) {
+  const int width = roundUp(network.hidden, kPanelColumns), inner = roundUp(network.intermediate, kPanelColumns);
+  if (tokens > tokens_ || width > width_ || inner > inner_) {
+    tokens_ = std::max(tokens, tokens_);
+    width_ = std::max(width, width_);
+    inner_ = std::max(inner, inner_);
+    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows, wide = roundUp(3 * width_, kPanelColumns);
+    for (Array<float>* floats : {&x, &y, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
+    for (Array<float>* floats : {&queryKeyValue, &firstQuery}) *floats = zeroed<float>(rows * wide);
+    for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
+    for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
+    expanded = zeroed<float>(block * inner_);
+    quantisedExpanded = zeroed<uint8_t>(block * inner_);
+    expandedScales = zeroed<float>(block);
+  }
+  const size_t bytes = kernels.attentionScratchBytes(network.maxTokens, network.hidden / network.heads);
+  if (bytes > attentionBytes_ || attention.size() < (size_t)threads) {
+    attentionBytes_ = std::max(bytes, attentionBytes_);
+    attention.clear();
+    for (int i = 0; i < threads; i++) attention.push_back(zeroed<char>(attentionBytes_));
+  }
+}
+
+void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, Team& team, int thread,
+             float* logits) {
+  Pass pass{network, kernels, pack, workspace, team, thread};
+  pass.embed();
+  for (int layer = 0; layer < network.layerCount - 1; layer++) pass.fullLayer(network.layers[layer]);
+  pass.lastLayer(network.layers[network.layerCount - 1]);
+  pass.head(logits);
+}
+
+}  // namespace valence

@@ -1,0 +1,82 @@
+#include "pool.hpp"
+
+namespace valence {
+
+Pool::Pool(const Kernels& kernels, int threads, bool helping) : kernels_(kernels), helping_(helping && threads > 1) {
+  for (int i = 0; i < threads; i++) members_.push_back(std::make_unique<Member>());
+  for (int i = 0; i < threads; i++) members_[i]->thread = std::thread([this, i] { live(i); });
+}
+
+Pool::~Pool() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_all();
+  for (auto& member : members_) member->thread.join();
+}
+
+void Pool::submit(std::unique_ptr<Job> job) {
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+    waiting_.store((int)queue_.size(), std::memory_order_relaxed);
+  }
+  // One to run it, and with it those that can help.
+  helping_ ? wake_.notify_all() : wake_.notify_one();
+}
+
+Team* Pool::teamInNeed() {
+  if (!helping_) return nullptr;
+  for (auto& member : members_)
+    if (member->team.wantsHelpers()) return &member->team;
+  return nullptr;
+}
+
+void Pool::live(int index) {
+  Member& member = *members_[index];
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (!queue_.empty()) {
+      std::unique_ptr<Job> job = std::move(queue_.front());
+      queue_.pop_front();
+      waiting_.store((int)queue_.size(), std::memory_order_relaxed);
+      lock.unlock();
+      run(member, index, std::move(job));
+      lock.lock();
+    } else if (ending_) {
+      return;
+    } else if (Team* team = teamInNeed()) {
+      lock.unlock();
+      // Steps of a pass follow each other within microseconds; a thread that finds nothing yet tries again at once.
+      for (int idle = 0; team->wantsHelpers() && waiting_.load(std::memory_order_relaxed) == 0; idle++) {
+        if (team->takeOne(index)) idle = 0;
+        else if (idle < 1000) __builtin_ia32_pause();
+        else sched_yield();
+      }
+      lock.lock();
+    } else {
+      wake_.wait(lock);
+    }
+  }
+}
+
+void Pool::run(Member& member, int index, std::unique_ptr<Job> job) {
+  const auto started = std::chrono::steady_clock::now();
+  try {
+    const Network& network = job->model->network();
+    const Pack pack{(int)job->lengths.size(), (int)job->ids.size(), job->lengths.data(), job->ids.data(), job->typeIds.data()};
+    member.workspace.reserve(network, kernels_, pack.tokens, (int)members_.size());
+    job->logits.resize((size_t)pack.texts * network.labels);
+    member.team.begin();
+    runPass(network, kernels_, pack, member.workspace, member.team, index, job->logits.data());
+    member.team.end();
+  } catch (const std::bad_alloc&) {
+    job->error = "out of memory";
+  }
+  job->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count();
+  auto done = std::move(job->done);
+  done(std::move(job));
+}
+
+}  // namespace valence

@@ -1,0 +1,45 @@
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Network } from '../network.ts'
+
+declare const poolBrand: unique symbol
+declare const modelBrand: unique symbol
+export type NativePool = { [poolBrand]: true }
+export type NativeModel = { [modelBrand]: true }
+
+/** The C++ addon (native/addon.cpp). Its threads compute; no call but `loadModel` and `closePool` takes time. */
+export type Addon = {
+  /** what this processor can run, best first: amx, avx512-vnni, avx-vnni, avx2 */
+  kernels(): string[]
+  /** @param helping whether threads without a pack share those of others */
+  createPool(options: { kernels: string; threads: number; helping: boolean }): NativePool
+  /** Copies and packs the matrices; reads the rest of the network's arrays for as long as the model lives. */
+  loadModel(network: Network): NativeModel
+  /**
+   * @param lengths tokens of each text
+   * @param ids all texts' tokens, end to end
+   * @returns logits [texts, labels]
+   */
+  run(
+    pool: NativePool,
+    model: NativeModel,
+    lengths: Int32Array,
+    ids: Int32Array,
+    typeIds: Int32Array,
+  ): Promise<{ logits: Float32Array; inferenceMs: number }>
+  /** Waits for the packs under way. */
+  closePool(pool: NativePool): void
+}
+
+const BUILD_FOLDER = fileURLToPath(new URL('../../../native/build/', import.meta.url))
+
+/** @returns undefined where the addon was not built, or this system cannot load it */
+export function loadAddon(): Addon | undefined {
+  try {
+    const file = readdirSync(BUILD_FOLDER).find((name) => name.endsWith('.node'))
+    return file === undefined ? undefined : (createRequire(import.meta.url)(BUILD_FOLDER + file) as Addon)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,61 @@
+import type { EncodedText, PackAnswer } from '../backend.ts'
+import type { Pool } from '../pool.ts'
+import type { Addon, NativeModel } from './addon.ts'
+
+/**
+ * One pack more than there are threads, so that a thread which is done has the next one at hand and does not wait for
+ * the event loop. What arrives meanwhile still gathers into larger packs.
+ */
+const PACKS_AHEAD = 1
+
+/** The addon's threads as a pool. They cannot die alone: what would kill one kills the process. */
+export function createNativePool(
+  addon: Addon,
+  { kernels, threads, onIdle }: { kernels: string; threads: number; onIdle: () => void },
+): Pool {
+  const pool = addon.createPool({ kernels, threads, helping: true })
+  const models = new Map<string, { model: NativeModel; labels: number }>()
+  const underWay = new Set<Promise<unknown>>()
+
+  return {
+    async load(modelId, network) {
+      models.set(modelId, { model: addon.loadModel(network), labels: network.labels })
+    },
+    canRun: () => true,
+    idle: () => threads + PACKS_AHEAD - underWay.size,
+    async run(modelId, pack) {
+      const { model, labels } = models.get(modelId)!
+      const { lengths, ids, typeIds } = endToEnd(pack)
+      const result = addon.run(pool, model, lengths, ids, typeIds)
+      underWay.add(result)
+      try {
+        const { logits, inferenceMs } = await result
+        return pack.map((_, text): PackAnswer => {
+          return { logits: logits.subarray(text * labels, (text + 1) * labels), inferenceMs }
+        })
+      } finally {
+        underWay.delete(result)
+        onIdle()
+      }
+    },
+    async close() {
+      // Their answers come through the event loop, so it must turn before the threads are joined.
+      await Promise.allSettled(underWay)
+      addon.closePool(pool)
+    },
+  }
+}
+
+/** @returns the tokens of all texts one behind the other, and how many each has */
+function endToEnd(pack: readonly EncodedText[]): { lengths: Int32Array; ids: Int32Array; typeIds: Int32Array } {
+  const lengths = Int32Array.from(pack, (text) => text.ids.length)
+  const tokens = lengths.reduce((sum, length) => sum + length, 0)
+  const [ids, typeIds] = [new Int32Array(tokens), new Int32Array(tokens)]
+  let at = 0
+  for (const text of pack) {
+    ids.set(text.ids, at)
+    typeIds.set(text.typeIds, at)
+    at += text.ids.length
+  }
+  return { lengths, ids, typeIds }
+}
