@@ -3,6 +3,17 @@ export type TemplatePiece = { ids: readonly number[]; typeId: number } | { text:
 
 export type Template = readonly TemplatePiece[]
 
+/** RoBERTa's: `<s> first </s>` and `<s> first </s></s> second </s>`, with one type for all. */
+export function robertaTemplates({ cls, sep }: { cls: number; sep: number }): { single: Template; pair: Template } {
+  const special = (...ids: number[]): TemplatePiece => ({ ids, typeId: 0 })
+  const first: TemplatePiece = { text: 'first', typeId: 0 }
+  const second: TemplatePiece = { text: 'second', typeId: 0 }
+  return {
+    single: [special(cls), first, special(sep)],
+    pair: [special(cls), first, special(sep, sep), second, special(sep)],
+  }
+}
+
 /** How many ids the special tokens of a template take. */
 export function overheadOf(template: Template): number {
   return template.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
