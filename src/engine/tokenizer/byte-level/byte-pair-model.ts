@@ -25,10 +25,11 @@ export function createBytePairModel(
     return id
   }
 
+  const byteIds = Int32Array.from(BYTE_CHARACTERS, (piece, byte) => idOf(piece, `byte ${byte}`))
   const table = createPairTable(merges.length)
   merges.forEach(([left, right], rank) => {
     const user = `merge ${rank}`
     table.set(idOf(left, user), idOf(right, user), rank, idOf(left + right, user))
   })
-  return { byteIds: Int32Array.from(BYTE_CHARACTERS, (piece, byte) => idOf(piece, `byte ${byte}`)), merges: table }
+  return { byteIds, merges: table }
 }

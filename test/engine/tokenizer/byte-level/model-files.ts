@@ -13,10 +13,10 @@ export function tokenizerJson({ addPrefixSpace = false } = {}): TokenizerJson {
   return { ...json, pre_tokenizer: { ...json.pre_tokenizer, add_prefix_space: addPrefixSpace } }
 }
 
-/** The same as the older files. */
+/** The same as the older files, whose vocabulary has the mask as well. */
 export function separateFiles(): { vocabJson: object; mergesText: string } {
   const { vocab, merges } = tokenizerJson().model
-  return { vocabJson: vocab, mergesText: `#version: 0.2\n${merges.join('\n')}\n` }
+  return { vocabJson: { ...vocab, '<mask>': 3260 }, mergesText: `#version: 0.2\n${merges.join('\n')}\n` }
 }
 
 /** One result of the Rust library; fixtures/make-fixtures.py made them. */
