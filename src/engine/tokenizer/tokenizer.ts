@@ -36,13 +36,19 @@ export type Tokenizer = {
  */
 export function createTokenizer(files: TokenizerFiles, { maxTokens }: { maxTokens: number }): Tokenizer {
   const definition = readDefinition(files)
+  const { text } = definition
+  const appendText = text.kind === 'wordpiece' ? createWordPieceShortcut(text) : createByteLevelText(text)
+  return tokenizerWith(appendText, definition, maxTokens)
+}
+
+/** What `createTokenizer` makes, with another way to read text between special tokens. */
+export function tokenizerWith(appendText: AppendText, definition: TokenizerDefinition, maxTokens: number): Tokenizer {
   const singleBudget = maxTokens - overheadOf(definition.single)
   const pairBudget = maxTokens - overheadOf(definition.pair)
   if (!Number.isSafeInteger(maxTokens) || singleBudget < 0 || pairBudget < 0) {
     throw new Error(`maxTokens is ${maxTokens}; it has to be an integer with room for the special tokens of a pair`)
   }
   const splitAtSpecialTokens = createSpecialTokenSplitter(definition.specialTokens)
-  const appendText = createAppendText(definition)
 
   /** The ids of a text, read only until there are more than `budget`. */
   function contentIds(text: string, budget: number): number[] {
@@ -79,8 +85,4 @@ export function createTokenizer(files: TokenizerFiles, { maxTokens }: { maxToken
     maxTokens,
     encode: (text, pair) => (pair === undefined ? encodeSingle(text) : encodePair(text, pair)),
   }
-}
-
-function createAppendText({ text }: TokenizerDefinition): AppendText {
-  return text.kind === 'wordpiece' ? createWordPieceShortcut(text) : createByteLevelText(text)
 }

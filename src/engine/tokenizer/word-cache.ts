@@ -47,7 +47,10 @@ function computedIds(appendText: AppendText, word: string): number | readonly nu
   return ids.length === 1 ? ids[0]! : ids
 }
 
-/** The word in memory of its own: V8 keeps a slice as a reference to the whole text that it was cut from. */
+/**
+ * The word in memory of its own. V8 keeps a slice as a reference to the whole string that it was cut from, which for a word
+ * of a text would be the text, and here is the word with one character more.
+ */
 function copyOf(word: string): string {
-  return word.split('').join('')
+  return `${word} `.slice(0, -1)
 }

@@ -1,6 +1,7 @@
 import type { AppendText, WordPieceDefinition } from './definition.ts'
 import { DROPPED, kinds, PUNCTUATION, SPACE } from './unicode.ts'
 import { rememberingWords } from './word-cache.ts'
+import { createWordPiece } from './wordpiece.ts'
 import { createWordPieceText } from './wordpiece-text.ts'
 
 /** What the shortcut does with a character: 'letter' is whatever makes words, digits included. */
@@ -12,6 +13,9 @@ const OTHER = 3
 
 const ASCII_SIZE = 128
 const ASCII_ROLES = Uint8Array.from({ length: ASCII_SIZE }, (_, code) => roleOf(kinds[code]!))
+
+/** A part that is a word already, on which no step of normalisation but lower case changes anything. */
+const ASCII_WORD = /^[\dA-Za-z]*$/
 
 function roleOf(kind: number): number {
   if (kind & SPACE) return GAP
@@ -27,8 +31,12 @@ function roleOf(kind: number): number {
  * has another character is read the long way from where its word begins up to the next ASCII white space.
  */
 export function createWordPieceShortcut(definition: WordPieceDefinition): AppendText {
-  const appendText = createWordPieceText(definition)
-  const appendPart = rememberingWords(appendText)
+  const appendPieces = createWordPiece(definition.model)
+  const appendText = createWordPieceText(definition, appendPieces)
+  const appendPart = rememberingWords((part, ids, budget) => {
+    if (ASCII_WORD.test(part)) appendPieces(definition.normalisation.lowercase ? part.toLowerCase() : part, ids)
+    else appendText(part, ids, budget)
+  })
   const markIds = idsOfMarks(appendText)
 
   return (text, ids, budget) => {

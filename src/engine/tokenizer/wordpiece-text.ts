@@ -8,9 +8,10 @@ import { wordsOf } from './words.ts'
  * Makes the function that reads any text as the Rust library does: normalise, cut into words, spell these with pieces.
  * `wordpiece-shortcut.ts` takes a shorter way where there is one.
  */
-export function createWordPieceText({ normalisation, model }: WordPieceDefinition): AppendText {
-  const appendPieces = createWordPiece(model)
-
+export function createWordPieceText(
+  { normalisation, model }: WordPieceDefinition,
+  appendPieces = createWordPiece(model),
+): AppendText {
   function* normalisedBlocks(text: string): Generator<string> {
     for (const block of blocksOf(text)) yield normalise(block, normalisation)
   }

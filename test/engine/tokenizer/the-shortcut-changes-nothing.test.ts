@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AppendText, WordPieceDefinition } from '../../../src/engine/tokenizer/definition.ts'
+import { createTokenizer, tokenizerWith } from '../../../src/engine/tokenizer/tokenizer.ts'
 import { readTokenizerJson } from '../../../src/engine/tokenizer/tokenizer-json.ts'
 import { createWordPieceShortcut } from '../../../src/engine/tokenizer/wordpiece-shortcut.ts'
 import { createWordPieceText } from '../../../src/engine/tokenizer/wordpiece-text.ts'
@@ -86,5 +87,26 @@ test('stops at the budget with the ids of the whole, and says so as the long way
       expect(ids.length).toBeGreaterThanOrEqual(Math.min(whole.length, budget + 1))
     }),
     { numRuns: 1000 },
+  )
+})
+
+test('a tokenizer with the shortcut and one without give the same, special tokens in texts and pairs included', () => {
+  const definition = readTokenizerJson(tokenizerJson())
+  const tokenizers = [512, 16, 5].map((maxTokens) => ({
+    short: createTokenizer({ tokenizerJson: tokenizerJson() }, { maxTokens }),
+    long: tokenizerWith(createWordPieceText(usual), definition, maxTokens),
+  }))
+  const special = fc.constantFrom('[SEP]', '[CLS]', '[MASK]', '[sep]', '[', '')
+  const text = fc.array(fc.tuple(special, repetitiveText), { maxLength: 4 }).map((parts) => parts.flat().join(''))
+  fc.assert(
+    fc.property(
+      text,
+      fc.option(text, { nil: undefined }),
+      fc.constantFrom(...tokenizers),
+      (first, second, { short, long }) => {
+        expect(short.encode(first, second)).toEqual(long.encode(first, second))
+      },
+    ),
+    { numRuns: 2000 },
   )
 })

@@ -4,10 +4,10 @@ import { CATEGORY_RUNS } from './category-table.ts'
 // JavaScript runtime agrees with it everywhere; category-table.ts holds the library's answer for every code point.
 
 /** Whatever is none of the others: punctuation, symbols, marks, controls, lone surrogates. */
-export const OTHER = 0
+const OTHER = 0
 export const SPACE = 1
-export const LETTER = 2
-export const NUMBER = 3
+const LETTER = 2
+const NUMBER = 3
 
 const CATEGORY_BY_LETTER: Readonly<Record<string, number>> = { O: OTHER, S: SPACE, L: LETTER, N: NUMBER }
 

@@ -1,4 +1,4 @@
-import { categories, OTHER, SPACE } from './categories.ts'
+import { categories, SPACE } from './categories.ts'
 
 const APOSTROPHE = 0x27
 const BLANK = 0x20
@@ -31,10 +31,19 @@ export function endOfWord(text: string, start: number): number {
 
 function endOfRun(text: string, start: number, category: number): number {
   let end = start
-  while (end < text.length && categoryAt(text, end) === category) end += text.codePointAt(end)! > 0xffff ? 2 : 1
+  while (end < text.length && categoryAt(text, end) === category) end += isPairAt(text, end) ? 2 : 1
   return end
 }
 
 function categoryAt(text: string, index: number): number {
-  return categories[text.codePointAt(index)!] ?? OTHER
+  const unit = text.charCodeAt(index)
+  return categories[isSurrogate(unit) ? text.codePointAt(index)! : unit]!
+}
+
+function isPairAt(text: string, index: number): boolean {
+  return isSurrogate(text.charCodeAt(index)) && text.codePointAt(index)! > 0xffff
+}
+
+function isSurrogate(unit: number): boolean {
+  return (unit & 0xf800) === 0xd800
 }
