@@ -4,8 +4,8 @@ import { asBoolean, asCount, asObject, asString, asVocabulary, type JsonObject }
 import type { SpecialToken } from '../special-tokens.ts'
 import { robertaTemplates } from '../template.ts'
 import { specialTokenName } from '../vocabulary-file.ts'
-import { readMerge } from './byte-level-json.ts'
-import { createBytePairModel } from './byte-pair-model.ts'
+import { readMerges } from './byte-level-json.ts'
+import { createBytePairModel, type Merge } from './byte-pair-model.ts'
 
 /** The special tokens of `transformers`' RobertaTokenizer where tokenizer_config.json does not name them. */
 const USUAL_TOKENS = {
@@ -40,7 +40,7 @@ export function readByteLevelFiles(vocabJson: unknown, mergesText: string, parse
     text: {
       kind: 'byte-level',
       addPrefixSpace: asBoolean(config.add_prefix_space ?? false, 'add_prefix_space'),
-      model: createBytePairModel(vocabulary, readMerges(mergesText)),
+      model: createBytePairModel(vocabulary, mergesOf(mergesText)),
     },
     specialTokens: [readSpecialTokens(config, vocabulary)],
     ...robertaTemplates({ cls: idOf('cls_token'), sep: idOf('sep_token') }),
@@ -53,12 +53,13 @@ function refuseOtherTokenizers(config: JsonObject): void {
   throw new Error(`tokenizer_class is "${name}"; with a vocab.json only RobertaTokenizer is supported`)
 }
 
-function readMerges(mergesText: string): [string, string][] {
+function mergesOf(mergesText: string): Merge[] {
   const lines = mergesText.split(/\r?\n/)
   if (lines.at(-1) === '') lines.pop()
-  return lines
-    .filter((line) => !line.startsWith('#version'))
-    .map((line, rank) => readMerge(line, `merge ${rank} of merges.txt`))
+  return readMerges(
+    lines.filter((line) => !line.startsWith('#version')),
+    'merges.txt',
+  )
 }
 
 /** Files of recent years list all added tokens; of older ones only the names of the usual ones are known. */

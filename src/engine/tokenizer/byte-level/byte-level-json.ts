@@ -1,6 +1,6 @@
 import type { ByteLevelDefinition } from '../definition.ts'
-import { asArray, asBoolean, asObject, asString, asVocabulary, type JsonObject, mustBe } from '../json.ts'
-import { createBytePairModel } from './byte-pair-model.ts'
+import { asArray, asBoolean, asObject, asVocabulary, type JsonObject, mustBe, show } from '../json.ts'
+import { createBytePairModel, type Merge } from './byte-pair-model.ts'
 
 /**
  * Reads the parts of a parsed tokenizer.json that say how RoBERTa's byte-level BPE reads a text.
@@ -24,14 +24,24 @@ export function readByteLevel(file: JsonObject): ByteLevelDefinition {
     addPrefixSpace: asBoolean(preTokenizer.add_prefix_space, 'pre_tokenizer.add_prefix_space'),
     model: createBytePairModel(
       asVocabulary(model.vocab, 'model.vocab'),
-      asArray(model.merges, 'model.merges').map((merge, rank) => readMerge(merge, `model.merges[${rank}]`)),
+      readMerges(asArray(model.merges, 'model.merges'), 'model.merges'),
     ),
   }
 }
 
-/** Newer files have an array of two pieces, older ones a string with a blank between them, as merges.txt has. */
-export function readMerge(merge: unknown, where: string): [string, string] {
-  const pieces = Array.isArray(merge) ? merge : asString(merge, where).split(' ')
-  if (pieces.length !== 2) throw new Error(`${where} has ${pieces.length} pieces; two were expected`)
-  return [asString(pieces[0], where), asString(pieces[1], where)]
+/**
+ * Newer files have an array of two pieces for each merge, older ones a string with a blank between them, as merges.txt has.
+ *
+ * @param where what the list is called in errors, which are put together only where they are thrown: there are 50,000 merges
+ */
+export function readMerges(merges: readonly unknown[], where: string): Merge[] {
+  return merges.map((merge, rank) => {
+    const pieces: unknown = typeof merge === 'string' ? merge.split(' ') : merge
+    if (isMerge(pieces)) return pieces
+    throw new Error(`${where}[${rank}] is ${show(merge)}; two pieces were expected`)
+  })
+}
+
+function isMerge(value: unknown): value is [string, string] {
+  return Array.isArray(value) && value.length === 2 && value.every((piece) => typeof piece === 'string')
 }

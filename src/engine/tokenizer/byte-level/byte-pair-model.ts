@@ -1,5 +1,9 @@
+import { show } from '../json.ts'
 import { BYTE_CHARACTERS } from './byte-alphabet.ts'
 import { createPairTable, type PairTable } from './pair-table.ts'
+
+/** Two pieces that become one. */
+export type Merge = readonly [left: string, right: string]
 
 export type BytePairModel = {
   /** [256] the id of each byte */
@@ -15,21 +19,15 @@ export type BytePairModel = {
  * @param merges pairs of pieces, the one to be merged first before all others
  * @throws Error that names the piece that the vocabulary lacks
  */
-export function createBytePairModel(
-  vocabulary: ReadonlyMap<string, number>,
-  merges: readonly (readonly [string, string])[],
-): BytePairModel {
-  function idOf(piece: string, user: string): number {
+export function createBytePairModel(vocabulary: ReadonlyMap<string, number>, merges: readonly Merge[]): BytePairModel {
+  function idOf(piece: string): number {
     const id = vocabulary.get(piece)
-    if (id === undefined) throw new Error(`the vocabulary has no ${JSON.stringify(piece)}, which ${user} needs`)
+    if (id === undefined) throw new Error(`the vocabulary has no ${show(piece)}, which its bytes or merges need`)
     return id
   }
 
-  const byteIds = Int32Array.from(BYTE_CHARACTERS, (piece, byte) => idOf(piece, `byte ${byte}`))
+  const byteIds = Int32Array.from(BYTE_CHARACTERS, idOf)
   const table = createPairTable(merges.length)
-  merges.forEach(([left, right], rank) => {
-    const user = `merge ${rank}`
-    table.set(idOf(left, user), idOf(right, user), rank, idOf(left + right, user))
-  })
+  for (const [rank, [left, right]] of merges.entries()) table.set(idOf(left), idOf(right), rank, idOf(left + right))
   return { byteIds, merges: table }
 }

@@ -66,10 +66,18 @@ test.each([
   ['dropout', { model: { ...usual.model, dropout: 0.1 } }, /model\.dropout is 0\.1/],
   ['ends of words', { model: { ...usual.model, end_of_word_suffix: '</w>' } }, /end_of_word_suffix is "<\/w>"/],
   ['merges to be left out', { model: { ...usual.model, ignore_merges: true } }, /ignore_merges is true/],
-  ['a byte that is missing', { model: { ...usual.model, vocab: incomplete } }, /no "!", which byte 33 needs/],
-  ['a piece that is missing', { model: { ...usual.model, merges: ['Ġ zq'] } }, /no "zq", which merge 0 needs/],
-  ['a merge of three', { model: { ...usual.model, merges: ['a b c'] } }, /merges\[0\] has 3 pieces/],
-  ['merges that are none', { model: { ...usual.model, merges: [7] } }, /merges\[0\] is 7; a string was expected/],
+  [
+    'a byte that is missing',
+    { model: { ...usual.model, vocab: incomplete } },
+    /no "!", which its bytes or merges need/,
+  ],
+  [
+    'a piece that is missing',
+    { model: { ...usual.model, merges: ['Ġ zq'] } },
+    /no "zq", which its bytes or merges need/,
+  ],
+  ['a merge of three', { model: { ...usual.model, merges: ['a b c'] } }, /merges\[0\] is "a b c"; two pieces/],
+  ['merges that are none', { model: { ...usual.model, merges: [7] } }, /merges\[0\] is 7; two pieces/],
   ['an empty token', { added_tokens: [{ ...usual.added_tokens[0], content: '' }] }, /content is empty/],
 ])('refuses a tokenizer.json with %s', (_, change, message) => {
   expect(() => createTokenizer({ tokenizerJson: { ...usual, ...change } }, options)).toThrow(message)
@@ -82,7 +90,7 @@ test.each([
     { config: { cls_token: '[CLS]' } },
     /"\[CLS\]", which vocab\.json does not have/,
   ],
-  ['merges that cannot be read', { mergesText: 'a\n' }, /merge 0 of merges\.txt has 1 pieces/],
+  ['merges that cannot be read', { mergesText: 'a\n' }, /merges\.txt\[0\] is "a"; two pieces/],
 ])('refuses a vocab.json with %s', (_, change, message) => {
   expect(() => createTokenizer({ ...separateFiles(), ...change }, options)).toThrow(message)
 })
