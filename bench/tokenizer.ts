@@ -15,7 +15,7 @@ import { createWordPieceText } from '../src/engine/tokenizer/wordpiece-text.ts'
  *
  *   node bench/tokenizer.ts --sst2 <GLUE's dev.tsv> --reviews <gzipped JSON lines> [--rounds 15]
  *
- * The npm package @huggingface/tokenizers does not truncate: of a long text it reads all, the others what 512 tokens need.
+ * The npm package @huggingface/tokenizers does not truncate: it reads all of a text, the others what 512 tokens need.
  */
 const WORDPIECE = new URL('../models/minilm-sst-2-int8/tokenizer.json', import.meta.url)
 const BYTE_LEVEL = new URL('../test/engine/tokenizer/byte-level/fixtures/tokenizer.json', import.meta.url)

@@ -80,8 +80,8 @@ export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array
 }
 
 /**
- * The table of positions from the first token's on, [positions, hidden]. RoBERTa's tokens are all of type 0, so that type
- * is added to each position here and costs nothing later.
+ * The table of positions from the first token's on, [positions, hidden]. RoBERTa's tokens are all of type 0, so that
+ * type is added to each position here and costs nothing later.
  */
 function readPositions(reader: TensorReader, config: ClassifierConfig): Float32Array {
   const { family, hidden, positions, firstPosition, types } = config

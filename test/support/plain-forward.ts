@@ -5,8 +5,8 @@ type Matrix = number[][]
 type Linear = { rows: number; columns: number; weights: ArrayLike<number>; bias: Float32Array; scales?: Float32Array }
 
 /**
- * The network's forward pass as textbooks have it, in double precision and without INT8 activations: what a network says
- * whatever computes it. Slow; for tiny networks.
+ * The network's forward pass as textbooks have it, in double precision and without INT8 activations: what a network
+ * says, whatever computes it. Slow; for tiny networks.
  *
  * @returns logits [labels]
  */

@@ -8,7 +8,7 @@ import type { WordPieceModel } from './wordpiece.ts'
 export type TokenizerDefinition = {
   /** how text between special tokens becomes ids */
   text: WordPieceDefinition | ByteLevelDefinition
-  /** what a text may contain as such (`[SEP]`): each of these is searched for in what the ones before it leave as text */
+  /** what a text may contain as such (`[SEP]`), in passes: each searches what those before it leave as text */
   specialTokens: readonly SpecialTokens[]
   single: Template
   pair: Template

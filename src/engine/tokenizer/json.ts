@@ -28,7 +28,7 @@ export function asCount(value: unknown, where: string): number {
   throw new Error(`${where} is ${show(value)}; a non-negative 32-bit integer was expected`)
 }
 
-/** The ids of a vocabulary's pieces. Its errors are put together only where they are thrown: there are 50,000 pieces. */
+/** The ids of a vocabulary's pieces. With 50,000 of them, an error is put together only where it is thrown. */
 export function asVocabulary(value: unknown, where: string): Map<string, number> {
   const ids = asObject(value, where)
   const vocabulary = new Map<string, number>()

@@ -27,8 +27,8 @@ function roleOf(kind: number): number {
  * Makes the function that reads texts as `createWordPieceText` does, but faster where they are ASCII or repeat words.
  *
  * A text can be read in parts that are cut at ASCII white space and beside ASCII punctuation: both end a word, and no
- * step of normalisation looks across them. A part's ids thus depend on the part alone, and can be remembered by it. What
- * has another character is read the long way from where its word begins up to the next ASCII white space.
+ * step of normalisation looks across them. A part's ids thus depend on the part alone, and can be remembered by it.
+ * What has another character is read the long way from where its word begins up to the next ASCII white space.
  */
 export function createWordPieceShortcut(definition: WordPieceDefinition): AppendText {
   const appendPieces = createWordPiece(definition.model)

@@ -19,8 +19,8 @@ const USUAL_TOKENS = {
 } as const
 
 /**
- * Reads a parsed vocab.json (the id of each piece), merges.txt (a merge a line, the first to be merged first) and the parsed
- * tokenizer_config.json beside them, with the defaults of `transformers`' RobertaTokenizer.
+ * Reads a parsed vocab.json (the id of each piece), merges.txt (a merge a line, the first to be merged first) and the
+ * parsed tokenizer_config.json beside them, with the defaults of `transformers`' RobertaTokenizer.
  *
  * @throws Error where they are malformed or belong to another kind of tokenizer
  */

@@ -30,9 +30,9 @@ export function readByteLevel(file: JsonObject): ByteLevelDefinition {
 }
 
 /**
- * Newer files have an array of two pieces for each merge, older ones a string with a blank between them, as merges.txt has.
+ * Newer files have an array of two pieces for each merge, older ones (and merges.txt) a string with a blank between them.
  *
- * @param where what the list is called in errors, which are put together only where they are thrown: there are 50,000 merges
+ * @param where what errors call the list
  */
 export function readMerges(merges: readonly unknown[], where: string): Merge[] {
   return merges.map((merge, rank) => {

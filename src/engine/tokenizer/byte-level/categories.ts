@@ -1,7 +1,7 @@
 import { CATEGORY_RUNS } from './category-table.ts'
 
-// What GPT-2's pattern asks of a character. The Rust library answers from Unicode tables of its own, so that no \p{L} of a
-// JavaScript runtime agrees with it everywhere; category-table.ts holds the library's answer for every code point.
+// What GPT-2's pattern asks of a character. The Rust library answers from Unicode tables of its own, so that no \p{L} of
+// a JavaScript runtime agrees with it everywhere; category-table.ts holds the library's answer for every code point.
 
 /** Whatever is none of the others: punctuation, symbols, marks, controls, lone surrogates. */
 const OTHER = 0

@@ -14,8 +14,8 @@ type Symbols = {
 }
 
 /**
- * Makes the function that appends the ids of a word's bytes: of all pairs of neighbours that the model can merge, the one
- * with the lowest rank is merged first (the leftmost of several), until none is left.
+ * Makes the function that appends the ids of a word's bytes: of all pairs of neighbours that the model can merge, the
+ * one with the lowest rank is merged first (the leftmost of several), until none is left.
  *
  * Time O(n log n) for n bytes: each merge takes a symbol away and adds at most two pairs to the queue.
  */

@@ -1,4 +1,4 @@
-/** Merges by their two parts, as a hash table in flat memory: a merge is looked up for every two bytes of a new word. */
+/** Merges by their two parts, a hash table in flat memory: one is looked up for every two bytes of a new word. */
 export type PairTable = {
   /** A pair that is there already gets the new rank, as in the reference library. */
   set(left: number, right: number, rank: number, merged: number): void
@@ -43,7 +43,7 @@ export function createPairTable(most: number): PairTable {
   }
 }
 
-/** Multiplication by odd constants spreads ids, which are small and dense, over all bits; the upper ones are mixed down. */
+/** Odd factors spread the ids, which are small and dense, over all bits; the upper ones are then mixed down. */
 function hash(left: number, right: number): number {
   const mixed = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)
   return mixed ^ (mixed >>> 15)

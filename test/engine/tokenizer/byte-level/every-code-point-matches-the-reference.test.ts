@@ -27,6 +27,12 @@ function wordsOf(text: string): string[] {
   return words
 }
 
+test('cuts texts into the words of the Rust library', () => {
+  const texts = JSON.parse(readFileSync(new URL('fixtures/words.json', import.meta.url), 'utf8')) as string[][]
+  expect(texts.length).toBeGreaterThan(250)
+  for (const words of texts) expect(wordsOf(words.join(''))).toEqual(words)
+})
+
 test('cuts a text with any character into the words of the Rust library', { timeout: 120_000 }, () => {
   const differing: string[] = []
   for (let first = 0, index = 0; first <= 0x10ffff; first += BLOCK, index++) {

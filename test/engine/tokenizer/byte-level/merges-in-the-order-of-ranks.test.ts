@@ -18,7 +18,7 @@ const anyMerges = fc.array(fc.tuple(fc.nat(30), fc.nat(30)), { minLength: 1, max
 
 const anyWord = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }).map((letters) => letters.join(''))
 
-/** The definition, as slow as it is plain: look for the best pair in the whole word, merge the first of these, again. */
+/** The definition, as slow as it is plain: look for the best pair in the whole word, merge the first such, again. */
 function mergedPlainly(word: string, merges: readonly Merge[]): string[] {
   // Of a pair that is there twice the later counts, as in the reference library.
   const ranks = new Map(merges.map(([left, right], rank) => [`${left} ${right}`, rank]))
