@@ -38,6 +38,15 @@ const DISTILBERT_LAYER: LayerNames = {
   outputNorm: 'output_layer_norm',
 }
 
+const TYPE_EMBEDDINGS = 'embeddings.token_type_embeddings.weight'
+
+/** Where a family keeps the two products of its head, and what is between them. */
+const HEADS = {
+  bert: { dense: 'pooler.dense', activation: 'tanh', classifier: 'classifier' },
+  roberta: { dense: 'classifier.dense', activation: 'tanh', classifier: 'classifier.out_proj' },
+  distilbert: { dense: 'pre_classifier', activation: 'relu', classifier: 'classifier' },
+} as const
+
 /**
  * Turns a Hugging Face checkpoint into the engine's form, quantising what is stored as floats. A matrix that is INT8
  * already (with its scales beside it under `….weight_scale`, [rows, 1]) is taken as it is.
@@ -46,28 +55,43 @@ const DISTILBERT_LAYER: LayerNames = {
  * @throws Error that names the tensor that is missing, of another shape, or not finite
  */
 export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array): Network {
-  const isBert = config.family === 'bert'
-  const reader = tensorReader(readSafetensors(file), isBert ? 'bert.' : 'distilbert.')
-  const { hidden, positions } = config
-  const layerNames = isBert ? BERT_LAYER : DISTILBERT_LAYER
-  const layerFolder = isBert ? 'encoder.layer' : 'transformer.layer'
+  const { family, hidden } = config
+  const reader = tensorReader(readSafetensors(file), `${family}.`)
+  const [layerFolder, layerNames] =
+    family === 'distilbert' ? ['transformer.layer', DISTILBERT_LAYER] : ['encoder.layer', BERT_LAYER]
+  const head = HEADS[family]
   return {
     hidden,
     heads: config.heads,
     labels: config.labels.length,
-    maxTokens: positions,
+    maxTokens: config.positions,
     layerNormEpsilon: config.layerNormEpsilon,
     wordEmbeddings: reader.table('embeddings.word_embeddings', config.vocabulary, hidden),
-    positionEmbeddings: reader.floats('embeddings.position_embeddings.weight', [positions, hidden]),
-    typeEmbeddings: isBert ? reader.floats('embeddings.token_type_embeddings.weight', [2, hidden]) : undefined,
+    positionEmbeddings: readPositions(reader, config),
+    typeEmbeddings: family === 'bert' ? reader.floats(TYPE_EMBEDDINGS, [2, hidden]) : undefined,
     embeddingNorm: reader.layerNorm('embeddings.LayerNorm', hidden),
     layers: Array.from({ length: config.layers }, (_, n) =>
       readLayer(reader, `${layerFolder}.${n}.`, layerNames, config),
     ),
-    headDense: reader.floatLinear(isBert ? 'pooler.dense' : 'pre_classifier', hidden, hidden),
-    headActivation: isBert ? 'tanh' : 'relu',
-    classifier: reader.floatLinear('classifier', config.labels.length, hidden),
+    headDense: reader.floatLinear(head.dense, hidden, hidden),
+    headActivation: head.activation,
+    classifier: reader.floatLinear(head.classifier, config.labels.length, hidden),
   }
+}
+
+/**
+ * The table of positions from the first token's on, [positions, hidden]. RoBERTa's tokens are all of type 0, so that
+ * type is added to each position here and costs nothing later.
+ */
+function readPositions(reader: TensorReader, config: ClassifierConfig): Float32Array {
+  const { family, hidden, positions, firstPosition, types } = config
+  const table = reader.floats('embeddings.position_embeddings.weight', [firstPosition + positions, hidden])
+  if (family !== 'roberta') return table
+  const typeTable = reader.floats(TYPE_EMBEDDINGS, [types, hidden])
+  const start = firstPosition * hidden
+  const sums = sharedFloat32(positions * hidden)
+  for (let i = 0; i < sums.length; i++) sums[i] = table[start + i]! + typeTable[i % hidden]!
+  return sums
 }
 
 function readLayer(reader: TensorReader, at: string, names: LayerNames, config: ClassifierConfig): EncoderLayer {

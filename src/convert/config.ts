@@ -1,12 +1,17 @@
-/** What a classifier's `config.json` says, in one vocabulary for both families. */
+/** What a classifier's `config.json` says, in one vocabulary for all families. */
 export type ClassifierConfig = {
-  family: 'bert' | 'distilbert'
+  family: 'bert' | 'distilbert' | 'roberta'
   layers: number
   hidden: number
   heads: number
   intermediate: number
   vocabulary: number
+  /** how many tokens a text may have */
   positions: number
+  /** rows of the table of positions before the first token's; RoBERTa leaves some unused */
+  firstPosition: number
+  /** rows of the table of token types; DistilBERT has none */
+  types: number
   layerNormEpsilon: number
   /** in the order of the logits */
   labels: string[]
@@ -19,6 +24,9 @@ const PROBLEM_TYPES = ['regression', 'single_label_classification', 'multi_label
 
 /** DistilBERT's code has the value built in; BERT's config names it. */
 const DISTILBERT_LAYER_NORM_EPSILON = 1e-12
+
+/** transformers' value where a config does not name the padding token. */
+const ROBERTA_PADDING_ID = 1
 
 /** Far above any real model; below it nothing that a config claims can exhaust the memory by itself. */
 const MAX_SIZE = 1_000_000
@@ -33,11 +41,8 @@ export function readClassifierConfig(json: unknown): ClassifierConfig {
   if (typeof json !== 'object' || json === null) throw new Error('config.json is not a JSON object')
   const config = json as Record<string, unknown>
   const size = sizeReader(config)
-  const family = config.model_type
-  if (family !== 'bert' && family !== 'distilbert') {
-    throw new Error(`config.json: model_type ${JSON.stringify(family)} is not supported; bert and distilbert are`)
-  }
-  const activation = config[family === 'bert' ? 'hidden_act' : 'activation'] ?? 'gelu'
+  const family = readFamily(config.model_type)
+  const activation = config[family === 'distilbert' ? 'activation' : 'hidden_act'] ?? 'gelu'
   if (activation !== 'gelu')
     throw new Error(`config.json: the activation ${JSON.stringify(activation)} is not supported; gelu is`)
   const positionType = config.position_embedding_type ?? 'absolute'
@@ -46,32 +51,58 @@ export function readClassifierConfig(json: unknown): ClassifierConfig {
       `config.json: position_embedding_type ${JSON.stringify(positionType)} is not supported; absolute is`,
     )
   }
+  const firstPosition = family === 'roberta' ? paddingId(config.pad_token_id) + 1 : 0
   const read: ClassifierConfig = {
     family,
-    ...(family === 'bert'
+    ...(family === 'distilbert'
       ? {
-          layers: size('num_hidden_layers'),
-          hidden: size('hidden_size'),
-          heads: size('num_attention_heads'),
-          intermediate: size('intermediate_size'),
-          layerNormEpsilon: epsilon(config.layer_norm_eps),
-        }
-      : {
           layers: size('n_layers'),
           hidden: size('dim'),
           heads: size('n_heads'),
           intermediate: size('hidden_dim'),
           layerNormEpsilon: DISTILBERT_LAYER_NORM_EPSILON,
+          types: 0,
+        }
+      : {
+          layers: size('num_hidden_layers'),
+          hidden: size('hidden_size'),
+          heads: size('num_attention_heads'),
+          intermediate: size('intermediate_size'),
+          layerNormEpsilon: epsilon(config.layer_norm_eps),
+          types: config.type_vocab_size === undefined ? 2 : size('type_vocab_size'),
         }),
     vocabulary: size('vocab_size'),
-    positions: size('max_position_embeddings'),
+    positions: size('max_position_embeddings') - firstPosition,
+    firstPosition,
     labels: labels(config),
     problemType: problemType(config.problem_type),
   }
   if (read.hidden % read.heads !== 0) {
     throw new Error(`config.json: a width of ${read.hidden} does not divide by ${read.heads} heads`)
   }
+  if (read.positions < 1) {
+    throw new Error(`config.json: max_position_embeddings leaves no position after the first ${firstPosition}`)
+  }
   return read
+}
+
+function readFamily(modelType: unknown): ClassifierConfig['family'] {
+  if (modelType === 'bert' || modelType === 'distilbert' || modelType === 'roberta') return modelType
+  const reason = modelType === 'xlm-roberta' ? ', since its SentencePiece tokenizer is not' : ''
+  throw new Error(
+    `config.json: model_type ${JSON.stringify(modelType)} is not supported${reason}; bert, distilbert and roberta are`,
+  )
+}
+
+/** RoBERTa counts positions from the one after the padding token's id on. */
+function paddingId(value: unknown): number {
+  if (value === undefined) return ROBERTA_PADDING_ID
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > MAX_SIZE) {
+    throw new Error(
+      `config.json: pad_token_id must be a whole number from 0 to ${MAX_SIZE}, not ${JSON.stringify(value)}`,
+    )
+  }
+  return value
 }
 
 function sizeReader(config: Record<string, unknown>): (field: string) => number {

@@ -9,12 +9,18 @@ export type ModelFolder = {
   config: ClassifierConfig
   network: Network
   /** the tokenizer's files, parsed, as far as they are there */
-  tokenizerFiles: { tokenizerJson?: unknown; vocabText?: string; config?: unknown }
+  tokenizerFiles: {
+    tokenizerJson?: unknown
+    vocabText?: string
+    vocabJson?: unknown
+    mergesText?: string
+    config?: unknown
+  }
 }
 
 /**
  * Reads a folder with the files of a Hub repository: `config.json`, `model.safetensors` (floats, or INT8 with scales)
- * and `tokenizer.json`, or `vocab.txt` with `tokenizer_config.json`.
+ * and `tokenizer.json`, or `tokenizer_config.json` with `vocab.txt` or with `vocab.json` and `merges.txt`.
  *
  * @throws Error that names the file and what is wrong with it
  */
@@ -26,13 +32,18 @@ export function readModelFolder(folder: string): ModelFolder {
 
 function readTokenizerFiles(folder: string): ModelFolder['tokenizerFiles'] {
   const tokenizerJson = ifThere(folder, 'tokenizer.json')
-  const vocabText = tokenizerJson === undefined ? ifThere(folder, 'vocab.txt') : undefined
+  const older = (name: string) => (tokenizerJson === undefined ? ifThere(folder, name) : undefined)
+  const vocabText = older('vocab.txt')
+  const vocabJson = older('vocab.json')
+  const mergesText = older('merges.txt')
   const config = ifThere(folder, 'tokenizer_config.json')
   return {
     ...(tokenizerJson !== undefined && {
       tokenizerJson: inFile(folder, 'tokenizer.json', () => JSON.parse(tokenizerJson)),
     }),
     ...(vocabText !== undefined && { vocabText }),
+    ...(vocabJson !== undefined && { vocabJson: inFile(folder, 'vocab.json', () => JSON.parse(vocabJson)) }),
+    ...(mergesText !== undefined && { mergesText }),
     ...(config !== undefined && { config: inFile(folder, 'tokenizer_config.json', () => JSON.parse(config)) }),
   }
 }

@@ -1,3 +1,4 @@
+import { readByteLevelFiles } from './byte-level/byte-level-files.ts'
 import type { TokenizerDefinition } from './definition.ts'
 import { readTokenizerJson } from './tokenizer-json.ts'
 import { readVocabulary } from './vocabulary-file.ts'
@@ -8,17 +9,29 @@ export type TokenizerFiles = {
   tokenizerJson?: unknown
   /** vocab.txt */
   vocabText?: string
+  /** vocab.json, parsed */
+  vocabJson?: unknown
+  /** merges.txt */
+  mergesText?: string
   /** tokenizer_config.json, parsed */
   config?: unknown
 }
 
 /**
- * Reads tokenizer.json where there is one; it is complete in itself. Else vocab.txt with tokenizer_config.json.
+ * Reads tokenizer.json where there is one; it is complete in itself. Else vocab.txt, or vocab.json with merges.txt, and
+ * tokenizer_config.json.
  *
  * @throws Error which says what was found and what is supported
  */
-export function readDefinition({ tokenizerJson, vocabText, config }: TokenizerFiles): TokenizerDefinition {
+export function readDefinition({
+  tokenizerJson,
+  vocabText,
+  vocabJson,
+  mergesText,
+  config,
+}: TokenizerFiles): TokenizerDefinition {
   if (tokenizerJson !== undefined) return readTokenizerJson(tokenizerJson)
   if (vocabText !== undefined) return readVocabulary(vocabText, config)
-  throw new Error('a tokenizer needs tokenizer.json or vocab.txt; neither was found')
+  if (vocabJson !== undefined && mergesText !== undefined) return readByteLevelFiles(vocabJson, mergesText, config)
+  throw new Error('a tokenizer needs tokenizer.json, or vocab.txt, or vocab.json and merges.txt; none was found')
 }

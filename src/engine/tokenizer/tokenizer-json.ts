@@ -1,11 +1,13 @@
+import { readAddedTokens } from './added-tokens.ts'
+import { readByteLevel } from './byte-level/byte-level-json.ts'
 import type { TokenizerDefinition } from './definition.ts'
-import { asArray, asBoolean, asCount, asObject, asString, type JsonObject, mustBe } from './json.ts'
-import type { Normalisation } from './normalise.ts'
-import type { Template, TemplatePiece } from './template.ts'
-import type { WordPieceModel } from './wordpiece.ts'
+import { asArray, asCount, asObject, asString, type JsonObject, mustBe, show } from './json.ts'
+import { robertaTemplates, type Template, type TemplatePiece } from './template.ts'
+import { readWordPiece } from './wordpiece-json.ts'
 
 /**
- * Reads a parsed tokenizer.json, the file format of Hugging Face's `tokenizers`, for BERT's WordPiece tokenizer.
+ * Reads a parsed tokenizer.json, the file format of Hugging Face's `tokenizers`, for BERT's WordPiece tokenizer or
+ * RoBERTa's byte-level BPE.
  *
  * Its `truncation` and `padding` are how somebody once used the tokenizer and say nothing about the model: not read.
  *
@@ -13,59 +15,28 @@ import type { WordPieceModel } from './wordpiece.ts'
  */
 export function readTokenizerJson(json: unknown): TokenizerDefinition {
   const file = asObject(json, 'tokenizer.json')
-  const model = readModel(asObject(file.model, 'model'))
-  mustBe(asObject(file.pre_tokenizer, 'pre_tokenizer').type, 'BertPreTokenizer', 'pre_tokenizer.type')
-  return {
-    normalisation: readNormalizer(asObject(file.normalizer, 'normalizer')),
-    model,
-    specialTokens: readAddedTokens(asArray(file.added_tokens, 'added_tokens')),
-    ...readPostProcessor(asObject(file.post_processor, 'post_processor')),
+  const text = readText(file)
+  const specialTokens = readAddedTokens(file.added_tokens)
+  const [normalised] = specialTokens[1].keys()
+  if (text.kind === 'wordpiece' && normalised !== undefined) {
+    throw new Error(`added_tokens: ${show(normalised)} is normalized; with a WordPiece model that is not supported`)
   }
+  return { text, specialTokens, ...readPostProcessor(asObject(file.post_processor, 'post_processor')) }
 }
 
-function readModel(model: JsonObject): WordPieceModel {
-  mustBe(model.type, 'WordPiece', 'model.type')
-  const vocabulary = new Map<string, number>()
-  for (const [piece, id] of Object.entries(asObject(model.vocab, 'model.vocab'))) {
-    vocabulary.set(piece, asCount(id, `model.vocab[${JSON.stringify(piece)}]`))
-  }
-  const unknownToken = asString(model.unk_token, 'model.unk_token')
-  const unknownId = vocabulary.get(unknownToken)
-  if (unknownId === undefined) throw new Error(`model.unk_token is "${unknownToken}", which model.vocab does not have`)
-  return {
-    vocabulary,
-    continuationPrefix: asString(model.continuing_subword_prefix, 'model.continuing_subword_prefix'),
-    unknownId,
-    longestWord: asCount(model.max_input_chars_per_word, 'model.max_input_chars_per_word'),
-  }
-}
-
-function readNormalizer(normalizer: JsonObject): Normalisation {
-  mustBe(normalizer.type, 'BertNormalizer', 'normalizer.type')
-  mustBe(normalizer.clean_text, true, 'normalizer.clean_text')
-  const lowercase = asBoolean(normalizer.lowercase, 'normalizer.lowercase')
-  return {
-    lowercase,
-    // null means: where the text is lowercased.
-    stripAccents: asBoolean(normalizer.strip_accents ?? lowercase, 'normalizer.strip_accents'),
-    spaceChineseCharacters: asBoolean(normalizer.handle_chinese_chars, 'normalizer.handle_chinese_chars'),
-  }
-}
-
-function readAddedTokens(addedTokens: readonly unknown[]): Map<string, number> {
-  const ids = new Map<string, number>()
-  for (const [index, value] of addedTokens.entries()) {
-    const where = `added_tokens[${index}]`
-    const token = asObject(value, where)
-    for (const option of ['single_word', 'lstrip', 'rstrip', 'normalized']) {
-      mustBe(token[option], false, `${where}.${option}`)
-    }
-    ids.set(asString(token.content, `${where}.content`), asCount(token.id, `${where}.id`))
-  }
-  return ids
+function readText(file: JsonObject): TokenizerDefinition['text'] {
+  const { type } = asObject(file.model, 'model')
+  if (type === 'WordPiece') return readWordPiece(file)
+  if (type === 'BPE') return readByteLevel(file)
+  throw new Error(`model.type is ${show(type)}; only "WordPiece" and byte-level "BPE" are supported`)
 }
 
 function readPostProcessor(processor: JsonObject): { single: Template; pair: Template } {
+  if (processor.type === 'RobertaProcessing') {
+    const idOf = (name: 'cls' | 'sep') =>
+      asCount(asArray(processor[name], `post_processor.${name}`)[1], `post_processor.${name}[1]`)
+    return robertaTemplates({ cls: idOf('cls'), sep: idOf('sep') })
+  }
   mustBe(processor.type, 'TemplateProcessing', 'post_processor.type')
   const specialTokens = asObject(processor.special_tokens, 'post_processor.special_tokens')
   const read = (name: 'single' | 'pair'): Template =>

@@ -1,11 +1,10 @@
-import { blocksOf } from './blocks.ts'
+import { createByteLevelText } from './byte-level/byte-level-text.ts'
+import type { AppendText, TokenizerDefinition } from './definition.ts'
 import { readDefinition, type TokenizerFiles } from './files.ts'
-import { normalise } from './normalise.ts'
 import { createSpecialTokenSplitter } from './special-tokens.ts'
 import { fillTemplate, overheadOf } from './template.ts'
 import { longestFirst } from './truncate.ts'
-import { createWordPiece } from './wordpiece.ts'
-import { wordsOf } from './words.ts'
+import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
 export type TokenSequence = {
   ids: Int32Array
@@ -26,24 +25,30 @@ export type Tokenizer = {
 }
 
 /**
- * Makes the tokenizer of a BERT-class model, which gives the ids that the Rust library `tokenizers` gives.
+ * Makes the tokenizer of a BERT or RoBERTa model, which gives the ids that the Rust library `tokenizers` gives.
  *
  * One deviation: where each text of a pair alone exceeds an odd budget, the token left over goes to the second text;
  * the library gives it to the longer text, for which it has to read both to their ends.
  *
- * @param files what is there of a model's tokenizer files; tokenizer.json goes before vocab.txt
+ * @param files what is there of a model's tokenizer files; tokenizer.json goes before the others
  * @throws Error where the files are malformed or describe another kind of tokenizer, or where maxTokens leaves no room
  * for the special tokens
  */
 export function createTokenizer(files: TokenizerFiles, { maxTokens }: { maxTokens: number }): Tokenizer {
   const definition = readDefinition(files)
+  const { text } = definition
+  const appendText = text.kind === 'wordpiece' ? createWordPieceShortcut(text) : createByteLevelText(text)
+  return tokenizerWith(appendText, definition, maxTokens)
+}
+
+/** What `createTokenizer` makes, with another way to read text between special tokens. */
+export function tokenizerWith(appendText: AppendText, definition: TokenizerDefinition, maxTokens: number): Tokenizer {
   const singleBudget = maxTokens - overheadOf(definition.single)
   const pairBudget = maxTokens - overheadOf(definition.pair)
   if (!Number.isSafeInteger(maxTokens) || singleBudget < 0 || pairBudget < 0) {
     throw new Error(`maxTokens is ${maxTokens}; it has to be an integer with room for the special tokens of a pair`)
   }
   const splitAtSpecialTokens = createSpecialTokenSplitter(definition.specialTokens)
-  const appendPieces = createWordPiece(definition.model)
 
   /** The ids of a text, read only until there are more than `budget`. */
   function contentIds(text: string, budget: number): number[] {
@@ -54,17 +59,6 @@ export function createTokenizer(files: TokenizerFiles, { maxTokens }: { maxToken
       if (ids.length > budget) break
     }
     return ids
-  }
-
-  function appendText(text: string, ids: number[], budget: number): void {
-    for (const word of wordsOf(normalisedBlocks(text), definition.model.longestWord)) {
-      appendPieces(word, ids)
-      if (ids.length > budget) return
-    }
-  }
-
-  function* normalisedBlocks(text: string): Generator<string> {
-    for (const block of blocksOf(text)) yield normalise(block, definition.normalisation)
   }
 
   function encodeSingle(text: string): TokenSequence {

@@ -1,5 +1,6 @@
 import type { TokenizerDefinition } from './definition.ts'
 import { asBoolean, asObject, asString, type JsonObject, mustBe } from './json.ts'
+import type { SpecialToken } from './special-tokens.ts'
 
 /** The tokenizer classes of `transformers` that read a vocab.txt as BERT does. */
 const SUPPORTED_CLASSES = ['BertTokenizer', 'DistilBertTokenizer', 'ElectraTokenizer', 'MobileBertTokenizer']
@@ -17,7 +18,7 @@ export function readVocabulary(vocabText: string, parsedConfig: unknown): Tokeni
   const lowercase = asBoolean(config.do_lower_case ?? true, 'do_lower_case')
 
   function idOf(field: string, usual: string): number {
-    const token = specialToken(config, field, usual)
+    const token = specialTokenName(config, field, usual)
     const id = vocabulary.get(token)
     if (id === undefined) throw new Error(`${field} is "${token}", which vocab.txt does not have`)
     return id
@@ -31,13 +32,16 @@ export function readVocabulary(vocabText: string, parsedConfig: unknown): Tokeni
     { ...end, typeId: 0 },
   ]
   return {
-    normalisation: {
-      lowercase,
-      stripAccents: asBoolean(config.strip_accents ?? lowercase, 'strip_accents'),
-      spaceChineseCharacters: asBoolean(config.tokenize_chinese_chars ?? true, 'tokenize_chinese_chars'),
+    text: {
+      kind: 'wordpiece',
+      normalisation: {
+        lowercase,
+        stripAccents: asBoolean(config.strip_accents ?? lowercase, 'strip_accents'),
+        spaceChineseCharacters: asBoolean(config.tokenize_chinese_chars ?? true, 'tokenize_chinese_chars'),
+      },
+      model: { vocabulary, continuationPrefix: '##', unknownId: idOf('unk_token', '[UNK]'), longestWord: 100 },
     },
-    model: { vocabulary, continuationPrefix: '##', unknownId: idOf('unk_token', '[UNK]'), longestWord: 100 },
-    specialTokens: readSpecialTokens(config, vocabulary),
+    specialTokens: [readSpecialTokens(config, vocabulary)],
     single,
     pair: [...single, { text: 'second', typeId: 1 }, { ...end, typeId: 1 }],
   }
@@ -56,18 +60,18 @@ function readPieces(vocabText: string): Map<string, number> {
   return new Map(lines.map((piece, id) => [piece, id]))
 }
 
-function readSpecialTokens(config: JsonObject, vocabulary: ReadonlyMap<string, number>): Map<string, number> {
-  const ids = new Map<string, number>()
+function readSpecialTokens(config: JsonObject, vocabulary: ReadonlyMap<string, number>): Map<string, SpecialToken> {
+  const tokens = new Map<string, SpecialToken>()
   for (const name of ['pad', 'unk', 'cls', 'sep', 'mask']) {
-    const token = specialToken(config, `${name}_token`, `[${name.toUpperCase()}]`)
+    const token = specialTokenName(config, `${name}_token`, `[${name.toUpperCase()}]`)
     const id = vocabulary.get(token)
-    if (id !== undefined) ids.set(token, id)
+    if (id !== undefined) tokens.set(token, { id, takesSpaceBefore: false })
   }
-  return ids
+  return tokens
 }
 
 /** A special token is written as a string, or as an object whose `content` is the string. */
-function specialToken(config: JsonObject, field: string, usual: string): string {
+export function specialTokenName(config: JsonObject, field: string, usual: string): string {
   const value = config[field] ?? usual
   return typeof value === 'string' ? value : asString(asObject(value, field).content, `${field}.content`)
 }

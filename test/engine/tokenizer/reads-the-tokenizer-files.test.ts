@@ -46,19 +46,32 @@ test('truncation and padding in tokenizer.json are not heeded', () => {
 })
 
 test.each([
-  ['BPE', { model: { type: 'BPE', vocab: {}, merges: [] } }, /model\.type is "BPE"; only "WordPiece" is supported/],
-  ['Unigram', { model: { type: 'Unigram', vocab: [] } }, /model\.type is "Unigram"/],
+  [
+    'Unigram',
+    { model: { type: 'Unigram', vocab: [] } },
+    /model\.type is "Unigram"; only "WordPiece" and byte-level "BPE"/,
+  ],
+  [
+    'a normalizer before BPE',
+    { model: { type: 'BPE', vocab: {}, merges: [] } },
+    /normalizer is \{.*; only null is supported/,
+  ],
   ['another normalizer', { normalizer: { type: 'NFC' } }, /normalizer\.type is "NFC"; only "BertNormalizer"/],
   ['no normalizer', { normalizer: null }, /normalizer is null; an object was expected/],
   ['no cleaning', { normalizer: { ...usual.normalizer, clean_text: false } }, /clean_text is false; only true/],
   ['another pre-tokenizer', { pre_tokenizer: { type: 'ByteLevel' } }, /pre_tokenizer\.type is "ByteLevel"/],
-  ['another post-processor', { post_processor: { type: 'RobertaProcessing' } }, /only "TemplateProcessing"/],
+  ['another post-processor', { post_processor: { type: 'BertProcessing' } }, /only "TemplateProcessing"/],
   ['no unknown token', { model: { ...usual.model, unk_token: '<unk>' } }, /"<unk>", which model\.vocab does not have/],
   ['an id that is no id', { model: { ...usual.model, vocab: { a: -1 } } }, /model\.vocab\["a"\] is -1/],
   [
-    'a token that takes in white space',
-    { added_tokens: [{ content: 'x', lstrip: true, single_word: false }] },
-    /lstrip/,
+    'a token that takes in the white space after it',
+    { added_tokens: [{ content: 'x', rstrip: true, single_word: false }] },
+    /rstrip/,
+  ],
+  [
+    'a normalized token',
+    { added_tokens: [{ content: 'x', id: 5, lstrip: false, rstrip: false, single_word: false, normalized: true }] },
+    /"x" is normalized/,
   ],
 ])('refuses a tokenizer.json with %s', (_, change, message) => {
   expect(() => createTokenizer({ tokenizerJson: { ...usual, ...change } }, options)).toThrow(message)
@@ -73,5 +86,7 @@ test.each([
 })
 
 test('says what is missing where there are no files', () => {
-  expect(() => createTokenizer({}, options)).toThrow(/needs tokenizer\.json or vocab\.txt/)
+  expect(() => createTokenizer({}, options)).toThrow(
+    /needs tokenizer\.json, or vocab\.txt, or vocab\.json and merges\.txt/,
+  )
 })
