@@ -34,7 +34,13 @@ describe.each(Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[])('the fol
   let engine: Engine
 
   beforeAll(async () => {
-    engine = createEngine({ workers: 1, maxWaiting: 100, onWorkerFailure: (error) => console.error(error) })
+    engine = createEngine({
+      backend: 'onnxruntime',
+      workers: 1,
+      maxWaiting: 100,
+      maxWaitingTokens: 100_000,
+      onWorkerFailure: (error) => console.error(error),
+    })
     const activation = defaultActivation(config)
     await engine.load({ id: name, network, tokenizer, labels: config.labels, activation })
   })

@@ -2,13 +2,22 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { EMBEDDED_MODEL_ID } from '../../src/catalog/catalog.ts'
 import { readModelFolder } from '../../src/convert/model-folder.ts'
+import type { EncodedText } from '../../src/engine/backend.ts'
 import { createEngine, type Engine } from '../../src/engine/engine.ts'
+import type { Network } from '../../src/engine/network.ts'
 import type { BackendChoice } from '../../src/engine/pools.ts'
 import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
 
 export const MODEL = EMBEDDED_MODEL_ID
 
 const FOLDER = fileURLToPath(new URL('../../models/minilm-sst-2-int8/', import.meta.url))
+
+/** The embedded model's network, and its tokenizer. */
+export function embeddedModel(): { network: Network; encode: (text: string) => EncodedText } {
+  const { network, tokenizerFiles } = readModelFolder(FOLDER)
+  const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
+  return { network, encode: (text) => tokenizer.encode(text) }
+}
 
 /** An engine with the embedded model. */
 export async function embeddedEngine({
