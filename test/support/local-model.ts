@@ -1,7 +1,8 @@
-import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeTinyTokenizer } from './tiny-tokenizer.ts'
 
 const CHECKPOINT = fileURLToPath(new URL('../convert/fixtures/distilbert', import.meta.url))
 const VOCABULARY = 97
@@ -12,12 +13,6 @@ export function folderWithRandomDistilbert(): string {
   const folder = join(models, 'distilbert', 'distilbert-base-uncased-finetuned-sst-2-english')
   mkdirSync(folder, { recursive: true })
   for (const name of ['config.json', 'model.safetensors']) cpSync(join(CHECKPOINT, name), join(folder, name))
-  const special = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]']
-  const letters = Array.from({ length: VOCABULARY - special.length }, (_, index) => `w${index}`)
-  writeFileSync(join(folder, 'vocab.txt'), `${[...special, ...letters].join('\n')}\n`)
-  writeFileSync(
-    join(folder, 'tokenizer_config.json'),
-    '{"do_lower_case": true, "tokenizer_class": "DistilBertTokenizer"}',
-  )
+  writeTinyTokenizer(folder, VOCABULARY)
   return models
 }
