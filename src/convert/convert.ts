@@ -12,6 +12,7 @@ import { GOLDEN_FILE, goldenJson } from './golden.ts'
 import { isThere } from './model-files.ts'
 import { readConfigFile, readModelFolder, readTokenizerFiles } from './model-folder.ts'
 import { SAMPLE_TEXTS } from './sample-texts.ts'
+import { inFile } from './text-file.ts'
 import { openFloatCheckpoint, writeConverted } from './write.ts'
 
 export type ConversionReport = Comparison & {
@@ -46,6 +47,7 @@ export async function convertModel(options: {
   const { from, to, onStep, signal } = options
   const startedAt = performance.now()
   if (isThere(to) && !isEmptyFolder(to)) throw new Error(`${to} is there already; remove it, or name another place.`)
+  openFloatCheckpoint(from).close()
   const partial = join(dirname(to), `.${process.pid}-${Date.now()}.converting`)
   try {
     const encode = encoder(from)
@@ -57,10 +59,7 @@ export async function convertModel(options: {
     onStep('quantising', 0, 1)
     const sizes = writeConverted(from, partial)
     onStep('quantising', 1, 1)
-    writeFileSync(
-      join(partial, GOLDEN_FILE),
-      goldenJson(samples.map((sample, index) => ({ ...sample, logits: reference[index]! }))),
-    )
+    writeGolden(partial, samples, reference)
     const measured = await logitsOfInt8(partial, all, (done) => onStep('running INT8', done, all.length), signal)
     const config = readConfigFile(from)
     const first = options.texts === undefined ? 0 : samples.length
@@ -78,6 +77,24 @@ export async function convertModel(options: {
   }
 }
 
+/**
+ * Writes the golden texts of a folder that was converted without them.
+ *
+ * @param from the checkpoint of floats
+ * @param to the converted folder, whose tokenizer is used
+ */
+export async function addGolden(from: string, to: string): Promise<void> {
+  const encode = encoder(to)
+  const samples = SAMPLE_TEXTS.map(({ text, pair }) => encode(text, pair))
+  const logits = await logitsOfFloats(from, samples, () => {}, new AbortController().signal)
+  writeGolden(to, samples, logits)
+}
+
+function writeGolden(folder: string, samples: readonly EncodedText[], logits: readonly Float32Array[]): void {
+  const texts = samples.map((sample, index) => ({ ...sample, logits: logits[index]! }))
+  writeFileSync(join(folder, GOLDEN_FILE), goldenJson(texts))
+}
+
 function isEmptyFolder(path: string): boolean {
   try {
     return readdirSync(path).length === 0
@@ -89,7 +106,8 @@ function isEmptyFolder(path: string): boolean {
 /** @returns what makes tokens of texts, and refuses those that the network has no words for */
 function encoder(folder: string): (text: string, pair?: string) => EncodedText {
   const { positions, vocabulary } = readConfigFile(folder)
-  const tokenizer = createTokenizer(readTokenizerFiles(folder), { maxTokens: positions })
+  const files = readTokenizerFiles(folder)
+  const tokenizer = inFile(folder, '', () => createTokenizer(files, { maxTokens: positions }))
   return (text, pair) => {
     const { ids, typeIds } = tokenizer.encode(text, pair)
     const unknown = ids.find((id) => id >= vocabulary)

@@ -113,5 +113,7 @@ export function reasonForNoWeights(folder: string): string {
       'model.safetensors (the Hub makes one in a pull request for most models), or save it with save_pretrained of transformers'
     )
   }
+  const onnxFile = findOnnxFile(folder)
+  if (onnxFile !== undefined) return `it has ${onnxFile}, which runs as it is, and no model.safetensors`
   return 'there is no model.safetensors in it, and no ONNX file'
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -5,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
 import { openModelFolder } from '../../src/convert/model-folder.ts'
 import { createPool } from '../../src/engine/pool.ts'
+import { folderWithReadyMadeOnnx } from '../support/local-model.ts'
 
 /** Made by the make-fixtures.py beside them, with the logits that ONNX Runtime gives in Python. */
 const FOLDERS = ['xenova', 'intel', 'weights-beside']
@@ -38,6 +40,18 @@ describe.each(FOLDERS)('the folder %s', (name) => {
       }
     }
   })
+})
+
+it('answer for a model of the catalog', () => {
+  const models = folderWithReadyMadeOnnx()
+  const { stdout, stderr } = spawnSync(
+    process.execPath,
+    ['src/cli/valence.ts', 'classify', '--models-dir', models, '--json', 'w1 w2'],
+    { encoding: 'utf8', timeout: 20_000 },
+  )
+  rmSync(models, { recursive: true })
+  expect(stderr).toBe('')
+  expect(JSON.parse(stdout)).toMatchObject({ model: 'huggingface/distilbert-sst-2-int8' })
 })
 
 it('takes a checkpoint before an ONNX file', () => {
