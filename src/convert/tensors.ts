@@ -18,7 +18,6 @@ export type Bias = {
 
 /** Reads the tensors of one checkpoint by name, checking each one's shape. */
 export type TensorReader<Rows extends Matrix> = {
-  has(name: string): boolean
   floats(name: string, shape: number[]): Float32Array
   layerNorm(name: string, width: number): LayerNorm
   /** a table of rows, in the reader's form */
@@ -81,7 +80,6 @@ export function tensorReader<Rows extends Matrix>(
   }
 
   const reader: TensorReader<Rows> = {
-    has: (name) => find(name) !== undefined,
     floats(name, shape) {
       // Before memory is taken, the file must be known to have as much.
       stored(name, shape)
