@@ -83,7 +83,8 @@ function readNetwork<Rows extends Matrix>(
     layerNormEpsilon: config.layerNormEpsilon,
     wordEmbeddings: reader.table('embeddings.word_embeddings', config.vocabulary, hidden),
     positionEmbeddings: readPositions(reader, config),
-    typeEmbeddings: family === 'bert' ? reader.floats(TYPE_EMBEDDINGS, [2, hidden]) : undefined,
+    typeEmbeddings:
+      family === 'bert' ? reader.floats(TYPE_EMBEDDINGS, [config.types, hidden]).subarray(0, 2 * hidden) : undefined,
     embeddingNorm: reader.layerNorm('embeddings.LayerNorm', hidden),
     layers: Array.from({ length: config.layers }, (_, n) =>
       readLayer(reader, `${layerFolder}.${n}.`, layerNames, config),

@@ -84,6 +84,9 @@ export function readClassifierConfig(json: unknown): ClassifierConfig {
   if (read.hidden % read.heads !== 0) {
     throw new Error(`config.json: a width of ${read.hidden} does not divide by ${read.heads} heads`)
   }
+  if (family === 'bert' && read.types < 2) {
+    throw new Error('config.json: type_vocab_size is 1; BERT needs a type for each text of a pair')
+  }
   if (read.positions < 1) {
     throw new Error(`config.json: max_position_embeddings leaves no position after the first ${firstPosition}`)
   }

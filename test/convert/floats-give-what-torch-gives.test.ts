@@ -16,6 +16,9 @@ const CHECKPOINTS = [
   'odd/bert-multi-label',
   'odd/distilbert-regression-in-parts',
   'odd/bert-old-names',
+  'roberta',
+  'roberta-regression',
+  'roberta-multi-label',
 ]
 
 /** What the floats of two libraries may differ by. */
@@ -46,8 +49,9 @@ type Expected = { ids: number[]; typeIds: number[]; fp32: number[] }
 function expectedOf(folder: string): Expected[] {
   const json = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as
     | Expected[]
-    | { texts: Omit<Expected, 'fp32'>[]; fp32: number[][] }
-  return Array.isArray(json) ? json : json.texts.map((text, index) => ({ ...text, fp32: json.fp32[index]! }))
+    | { texts: { ids: number[]; typeIds?: number[] }[]; fp32: number[][] }
+  if (Array.isArray(json)) return json
+  return json.texts.map(({ ids, typeIds = ids.map(() => 0) }, index) => ({ ids, typeIds, fp32: json.fp32[index]! }))
 }
 
 async function largestDifference(backend: OnnxBackend, expected: Expected[]): Promise<number> {
