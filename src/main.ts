@@ -8,7 +8,7 @@ import { findModelFolder } from './catalog/folder.ts'
 import type { Config } from './config.ts'
 import { defaultActivation } from './convert/activation.ts'
 import type { ClassifierConfig } from './convert/config.ts'
-import { readModelFolder } from './convert/model-folder.ts'
+import { openModelFolder } from './convert/model-folder.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { workersAi } from './dialects/workers-ai/dialect.ts'
@@ -110,7 +110,7 @@ async function listening(options: AppOptions, { host, port }: Config): Promise<F
 }
 
 function engineModel(model: CatalogModel, folder: string): EngineModel {
-  const { config, network, tokenizerFiles } = readModelFolder(folder)
+  const { config, network, tokenizerFiles } = openModelFolder(folder)
   const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
   return {
     id: model.id,

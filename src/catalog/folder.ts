@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { holdsWeights } from '../convert/model-files.ts'
 import { type CatalogModel, EMBEDDED_MODEL_ID } from './catalog.ts'
-
-/** The file that makes a folder a model's. */
-const WEIGHTS_FILE = 'model.safetensors'
 
 const EMBEDDED_FOLDER = fileURLToPath(new URL('../../models/minilm-sst-2-int8/', import.meta.url))
 
@@ -18,5 +15,5 @@ export function findModelFolder(model: CatalogModel, modelsDir: string | undefin
   if (model.id === EMBEDDED_MODEL_ID) return EMBEDDED_FOLDER
   if (modelsDir === undefined) return undefined
   const folders = [model.id, ...model.aliases].map((name) => join(modelsDir, ...name.split('/')))
-  return folders.find((folder) => existsSync(join(folder, WEIGHTS_FILE)))
+  return folders.find(holdsWeights)
 }

@@ -1,8 +1,8 @@
-import type { EncoderLayer, Network, QuantizedLinear } from '../engine/network.ts'
+import type { EncoderLayer, FloatNetwork, Network } from '../engine/network.ts'
 import type { ClassifierConfig } from './config.ts'
-import { sharedFloat32, sharedInt8 } from './quantise.ts'
-import { readSafetensors } from './safetensors.ts'
-import { type TensorReader, tensorReader } from './tensors.ts'
+import { sharedFloat32 } from './quantise.ts'
+import { FLOAT_ROWS, INT8_ROWS, type Matrix, type RowFormat } from './rows.ts'
+import { type Bias, type OnRead, type TensorReader, type Tensors, tensorReader } from './tensors.ts'
 
 /** Where a family keeps the parts of a layer, below `<encoder>.<n>.` */
 type LayerNames = {
@@ -51,12 +51,27 @@ const HEADS = {
  * Turns a Hugging Face checkpoint into the engine's form, quantising what is stored as floats. A matrix that is INT8
  * already (with its scales beside it under `….weight_scale`, [rows, 1]) is taken as it is.
  *
- * @param file the bytes of `model.safetensors`
+ * @param onRead told of every tensor of the result, under the checkpoint's own name: together they are the converted
+ *   checkpoint
  * @throws Error that names the tensor that is missing, of another shape, or not finite
  */
-export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array): Network {
+export function networkFromCheckpoint(config: ClassifierConfig, tensors: Tensors, onRead?: OnRead): Network {
+  return readNetwork(config, tensors, INT8_ROWS, onRead)
+}
+
+/** As `networkFromCheckpoint`, but leaves floats as they are: what INT8 is measured against. */
+export function floatNetworkFromCheckpoint(config: ClassifierConfig, tensors: Tensors): FloatNetwork {
+  return readNetwork(config, tensors, FLOAT_ROWS)
+}
+
+function readNetwork<Rows extends Matrix>(
+  config: ClassifierConfig,
+  tensors: Tensors,
+  rows: RowFormat<Rows>,
+  onRead?: OnRead,
+): Network<Rows, Rows & Bias> {
   const { family, hidden } = config
-  const reader = tensorReader(readSafetensors(file), `${family}.`)
+  const reader = tensorReader(tensors, `${family}.`, rows, onRead)
   const [layerFolder, layerNames] =
     family === 'distilbert' ? ['transformer.layer', DISTILBERT_LAYER] : ['encoder.layer', BERT_LAYER]
   const head = HEADS[family]
@@ -68,7 +83,8 @@ export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array
     layerNormEpsilon: config.layerNormEpsilon,
     wordEmbeddings: reader.table('embeddings.word_embeddings', config.vocabulary, hidden),
     positionEmbeddings: readPositions(reader, config),
-    typeEmbeddings: family === 'bert' ? reader.floats(TYPE_EMBEDDINGS, [2, hidden]) : undefined,
+    typeEmbeddings:
+      family === 'bert' ? reader.floats(TYPE_EMBEDDINGS, [config.types, hidden]).subarray(0, 2 * hidden) : undefined,
     embeddingNorm: reader.layerNorm('embeddings.LayerNorm', hidden),
     layers: Array.from({ length: config.layers }, (_, n) =>
       readLayer(reader, `${layerFolder}.${n}.`, layerNames, config),
@@ -83,7 +99,7 @@ export function networkFromCheckpoint(config: ClassifierConfig, file: Uint8Array
  * The table of positions from the first token's on, [positions, hidden]. RoBERTa's tokens are all of type 0, so that
  * type is added to each position here and costs nothing later.
  */
-function readPositions(reader: TensorReader, config: ClassifierConfig): Float32Array {
+function readPositions(reader: Pick<TensorReader<Matrix>, 'floats'>, config: ClassifierConfig): Float32Array {
   const { family, hidden, positions, firstPosition, types } = config
   const table = reader.floats('embeddings.position_embeddings.weight', [firstPosition + positions, hidden])
   if (family !== 'roberta') return table
@@ -94,36 +110,20 @@ function readPositions(reader: TensorReader, config: ClassifierConfig): Float32A
   return sums
 }
 
-function readLayer(reader: TensorReader, at: string, names: LayerNames, config: ClassifierConfig): EncoderLayer {
+function readLayer<Rows extends Matrix>(
+  reader: TensorReader<Rows>,
+  at: string,
+  names: LayerNames,
+  config: ClassifierConfig,
+): EncoderLayer<Rows & Bias> {
   const { hidden, intermediate } = config
   const square = (name: string) => reader.linear(at + name, hidden, hidden)
   return {
-    queryKeyValue: stacked([square(names.query), square(names.key), square(names.value)]),
+    queryKeyValue: reader.stacked([at + names.query, at + names.key, at + names.value], hidden, hidden),
     attentionOutput: square(names.attentionOutput),
     attentionNorm: reader.layerNorm(at + names.attentionNorm, hidden),
     expand: reader.linear(at + names.expand, intermediate, hidden),
     contract: reader.linear(at + names.contract, hidden, intermediate),
     outputNorm: reader.layerNorm(at + names.outputNorm, hidden),
   }
-}
-
-/** Puts matrices over the same input one below the other, so that one product computes them all. */
-function stacked(parts: QuantizedLinear[]): QuantizedLinear {
-  const rows = parts.reduce((sum, part) => sum + part.rows, 0)
-  const columns = parts[0]!.columns
-  const whole = {
-    rows,
-    columns,
-    weights: sharedInt8(rows * columns),
-    scales: sharedFloat32(rows),
-    bias: sharedFloat32(rows),
-  }
-  let row = 0
-  for (const part of parts) {
-    whole.weights.set(part.weights, row * columns)
-    whole.scales.set(part.scales, row)
-    whole.bias.set(part.bias, row)
-    row += part.rows
-  }
-  return whole
 }

@@ -1,67 +1,119 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Network } from '../engine/network.ts'
+import type { Network, OnnxFile } from '../engine/network.ts'
+import { openFile } from './byte-source.ts'
 import { networkFromCheckpoint } from './checkpoint.ts'
+import { openCheckpoint } from './checkpoint-files.ts'
 import { type ClassifierConfig, readClassifierConfig } from './config.ts'
+import { type GoldenText, readGolden } from './golden.ts'
+import { CHECKPOINT_FILE, findOnnxFile, hasCheckpoint, isThere } from './model-files.ts'
+import { checkOnnxFile } from './onnx-file.ts'
+import { inFile, readJsonFile, readTextFile } from './text-file.ts'
 
 /** A model's files, read: what the engine needs to run it. */
-export type ModelFolder = {
+export type ModelFolder<Model = Network> = {
   config: ClassifierConfig
-  network: Network
+  network: Model
   /** the tokenizer's files, parsed, as far as they are there */
-  tokenizerFiles: {
-    tokenizerJson?: unknown
-    vocabText?: string
-    vocabJson?: unknown
-    mergesText?: string
-    config?: unknown
-  }
+  tokenizerFiles: TokenizerFiles
+  /** texts with the logits of fp32, where `valence convert` has put them beside the weights */
+  golden: GoldenText[] | undefined
 }
 
+export type TokenizerFiles = {
+  tokenizerJson?: unknown
+  vocabText?: string
+  vocabJson?: unknown
+  mergesText?: string
+  config?: unknown
+}
+
+/** A thousand labels with long names take 100 KB. */
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024
+/** The largest tokenizers of encoders, with a quarter of a million words, take 17 MB. */
+const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
+
 /**
- * Reads a folder with the files of a Hub repository: `config.json`, `model.safetensors` (floats, or INT8 with scales)
- * and `tokenizer.json`, or `tokenizer_config.json` with `vocab.txt` or with `vocab.json` and `merges.txt`.
+ * Reads a folder with the files of a Hub repository: `config.json`, `model.safetensors` (floats, or INT8 with scales;
+ * also in parts, with an index) and `tokenizer.json`, or `tokenizer_config.json` with `vocab.txt` or with `vocab.json`
+ * and `merges.txt`.
+ *
+ * Weights are read from the file straight into the shared memory where the network keeps them.
  *
  * @throws Error that names the file and what is wrong with it
  */
 export function readModelFolder(folder: string): ModelFolder {
-  const config = inFile(folder, 'config.json', (file) => readClassifierConfig(JSON.parse(readFileSync(file, 'utf8'))))
-  const network = inFile(folder, 'model.safetensors', (file) => networkFromCheckpoint(config, readFileSync(file)))
-  return { config, network, tokenizerFiles: readTokenizerFiles(folder) }
+  const config = readConfigFile(folder)
+  const checkpoint = openCheckpoint(folder)
+  if (!checkpoint) throw new Error(`${folder}: ${reasonForNoWeights(folder)}`)
+  try {
+    const network = inFile(folder, CHECKPOINT_FILE, () => networkFromCheckpoint(config, checkpoint.tensors))
+    return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden: goldenFor(folder, config, network) }
+  } finally {
+    checkpoint.close()
+  }
 }
 
-function readTokenizerFiles(folder: string): ModelFolder['tokenizerFiles'] {
-  const tokenizerJson = ifThere(folder, 'tokenizer.json')
-  const older = (name: string) => (tokenizerJson === undefined ? ifThere(folder, name) : undefined)
-  const vocabText = older('vocab.txt')
-  const vocabJson = older('vocab.json')
-  const mergesText = older('merges.txt')
-  const config = ifThere(folder, 'tokenizer_config.json')
+/**
+ * As `readModelFolder`, but takes a ready-made ONNX file where the folder has no `model.safetensors`.
+ *
+ * @throws Error that names the file and what is wrong with it
+ */
+export function openModelFolder(folder: string): ModelFolder<Network | OnnxFile> {
+  const name = hasCheckpoint(folder) ? undefined : findOnnxFile(folder)
+  if (name === undefined) return readModelFolder(folder)
+  const config = readConfigFile(folder)
+  inFile(folder, name, checkOnnxPath)
+  const network = { onnxPath: join(folder, name), labels: config.labels.length, maxTokens: config.positions }
+  return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden: goldenFor(folder, config, network) }
+}
+
+function checkOnnxPath(path: string): void {
+  const file = openFile(path)
+  try {
+    checkOnnxFile(file, path)
+  } finally {
+    file.close()
+  }
+}
+
+/** @throws Error that names the file and what is wrong with it */
+export function readConfigFile(folder: string): ClassifierConfig {
+  const json = readJsonFile(folder, 'config.json', MAX_CONFIG_BYTES)
+  return inFile(folder, 'config.json', () => {
+    if (json === undefined) throw new Error('there is no such file')
+    return readClassifierConfig(json)
+  })
+}
+
+export function readTokenizerFiles(folder: string): TokenizerFiles {
+  const tokenizerJson = readJsonFile(folder, 'tokenizer.json', MAX_TOKENIZER_BYTES)
+  const isOlder = tokenizerJson === undefined
+  const vocabText = isOlder ? readTextFile(folder, 'vocab.txt', MAX_TOKENIZER_BYTES) : undefined
+  const vocabJson = isOlder ? readJsonFile(folder, 'vocab.json', MAX_TOKENIZER_BYTES) : undefined
+  const mergesText = isOlder ? readTextFile(folder, 'merges.txt', MAX_TOKENIZER_BYTES) : undefined
+  const config = readJsonFile(folder, 'tokenizer_config.json', MAX_CONFIG_BYTES)
   return {
-    ...(tokenizerJson !== undefined && {
-      tokenizerJson: inFile(folder, 'tokenizer.json', () => JSON.parse(tokenizerJson)),
-    }),
+    ...(tokenizerJson !== undefined && { tokenizerJson }),
     ...(vocabText !== undefined && { vocabText }),
-    ...(vocabJson !== undefined && { vocabJson: inFile(folder, 'vocab.json', () => JSON.parse(vocabJson)) }),
+    ...(vocabJson !== undefined && { vocabJson }),
     ...(mergesText !== undefined && { mergesText }),
-    ...(config !== undefined && { config: inFile(folder, 'tokenizer_config.json', () => JSON.parse(config)) }),
+    ...(config !== undefined && { config }),
   }
 }
 
-function ifThere(folder: string, name: string): string | undefined {
-  try {
-    return readFileSync(join(folder, name), 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+function goldenFor(folder: string, { vocabulary }: ClassifierConfig, { maxTokens, labels }: Network | OnnxFile) {
+  return readGolden(folder, { maxTokens, vocabulary, labels })
 }
 
-function inFile<T>(folder: string, name: string, read: (path: string) => T): T {
-  const path = join(folder, name)
-  try {
-    return read(path)
-  } catch (cause) {
-    throw new Error(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+/** Why a folder that has no checkpoint cannot be read, for an error. */
+export function reasonForNoWeights(folder: string): string {
+  if (isThere(join(folder, 'pytorch_model.bin'))) {
+    return (
+      'its weights are in pytorch_model.bin, a format that can run programs, so it is not read. Take a revision with ' +
+      'model.safetensors (the Hub makes one in a pull request for most models), or save it with save_pretrained of transformers'
+    )
   }
+  const onnxFile = findOnnxFile(folder)
+  if (onnxFile !== undefined) return `it has ${onnxFile}, which runs as it is, and no model.safetensors`
+  return 'there is no model.safetensors in it, and no ONNX file'
 }

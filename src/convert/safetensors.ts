@@ -1,93 +1,162 @@
 import { Buffer } from 'node:buffer'
+import type { ByteSource } from './byte-source.ts'
+import { shown } from './shown.ts'
 
-/** A tensor as it lies in the file: nothing is decoded yet. */
-export type StoredTensor = { dtype: string; shape: number[]; bytes: Uint8Array }
+/** A tensor as it lies in the file: nothing is read or decoded yet. */
+export type StoredTensor = {
+  dtype: string
+  shape: number[]
+  byteLength: number
+  /** Fills `into` with the tensor's bytes from `at` on. */
+  read(into: Uint8Array, at: number): void
+}
 
-/** Bytes of one element; other types hold nothing that a text classifier needs. */
-const ELEMENT_BYTES: Record<string, number> = { F32: 4, F16: 2, BF16: 2, F64: 8, I8: 1, U8: 1, I32: 4, I64: 8 }
+/** Every type of the format that is whole bytes wide, by the bytes of an element. */
+const TYPES_BY_BYTES: Record<number, string[]> = {
+  8: ['F64', 'I64', 'U64'],
+  4: ['F32', 'I32', 'U32'],
+  2: ['F16', 'BF16', 'I16', 'U16'],
+  1: ['F8_E5M2', 'F8_E4M3', 'I8', 'U8', 'BOOL'],
+}
 
-/** The format's own limit on its header: https://github.com/huggingface/safetensors#format */
-const MAX_HEADER_BYTES = 100_000_000
+const ELEMENT_BYTES = new Map(
+  Object.entries(TYPES_BY_BYTES).flatMap(([bytes, types]) => types.map((type) => [type, Number(bytes)])),
+)
 
 /**
- * Reads a safetensors file: 8 bytes of header length, a JSON header, then the tensors' bytes.
+ * The format allows 100 MB: https://github.com/huggingface/safetensors#format. A tensor's entry takes some 100 bytes and
+ * a classifier has a few hundred, so this is plenty, and bounds what a lying file makes us parse.
+ */
+const MAX_HEADER_BYTES = 4 * 1024 * 1024
+
+/** Where the header's length ends and the header begins. */
+const LENGTH_BYTES = 8
+
+/**
+ * Reads the header of a safetensors file: 8 bytes of its length, JSON, then the tensors' bytes.
  *
- * Nothing in the header is believed: types, shapes and offsets must agree with one another and with the file.
+ * Nothing in it is believed: types, shapes and places must agree with one another and with the file, and the tensors
+ * must cover all of it once, without gaps, as the format asks.
  *
  * @throws Error that says what is wrong with the file
  */
-export function readSafetensors(file: Uint8Array): Map<string, StoredTensor> {
-  if (file.byteLength < 8) throw new Error('not a safetensors file: it is shorter than its own length field')
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const headerBytes = view.getBigUint64(0, true)
-  if (headerBytes > BigInt(Math.min(MAX_HEADER_BYTES, file.byteLength - 8))) {
+export function readSafetensors(file: ByteSource): Map<string, StoredTensor> {
+  if (file.byteLength < LENGTH_BYTES) throw new Error('not a safetensors file: it is shorter than its own length field')
+  const length = Buffer.alloc(LENGTH_BYTES)
+  file.read(length, 0)
+  const headerBytes = length.readBigUInt64LE()
+  if (headerBytes > BigInt(file.byteLength - LENGTH_BYTES)) {
     throw new Error(`not a safetensors file, or cut short: its header claims ${headerBytes} bytes`)
   }
-  const dataStart = 8 + Number(headerBytes)
-  const header = parseHeader(file.subarray(8, dataStart))
-  const data = file.subarray(dataStart)
-  const tensors = new Map<string, StoredTensor>()
-  for (const [name, entry] of Object.entries(header)) {
-    if (name !== '__metadata__') tensors.set(name, storedTensor(name, entry, data))
+  if (headerBytes > MAX_HEADER_BYTES) {
+    throw new Error(`its header claims ${headerBytes} bytes; at most ${MAX_HEADER_BYTES} are read`)
   }
-  return tensors
+  const json = Buffer.alloc(Number(headerBytes))
+  file.read(json, LENGTH_BYTES)
+  return placed(parseHeader(json.toString('utf8')), file, LENGTH_BYTES + json.byteLength)
 }
 
-function parseHeader(bytes: Uint8Array): Record<string, unknown> {
+type Entry = { name: string; dtype: string; shape: number[]; start: number; end: number }
+
+function placed(entries: Entry[], file: ByteSource, dataStart: number): Map<string, StoredTensor> {
+  const dataBytes = file.byteLength - dataStart
+  let covered = 0
+  for (const { name, start, end } of entries.toSorted((a, b) => a.start - b.start || a.end - b.end)) {
+    if (end > dataBytes) throw new Error(`tensor ${shown(name)}: its bytes lie outside the file`)
+    if (start !== covered) throw new Error(`tensor ${shown(name)}: its bytes overlap another's, or leave a gap`)
+    covered = end
+  }
+  if (covered !== dataBytes) throw new Error(`${dataBytes - covered} bytes at its end belong to no tensor`)
+  return new Map(
+    entries.map(({ name, dtype, shape, start, end }) => [
+      name,
+      {
+        dtype,
+        shape,
+        byteLength: end - start,
+        read(into, at) {
+          if (at + into.byteLength > end - start) throw new Error(`tensor ${shown(name)} ends before that`)
+          file.read(into, dataStart + start + at)
+        },
+      },
+    ]),
+  )
+}
+
+function parseHeader(json: string): Entry[] {
   let header: unknown
   try {
-    // A copy: TextDecoder takes no shared memory.
-    header = JSON.parse(Buffer.from(bytes).toString('utf8'))
+    header = JSON.parse(json)
   } catch {
     throw new Error('not a safetensors file: its header is not JSON')
   }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) {
-    throw new Error('not a safetensors file: its header is not a JSON object')
+  if (!isObject(header)) throw new Error('not a safetensors file: its header is not a JSON object')
+  const { __metadata__: metadata, ...tensors } = header
+  if (metadata !== undefined && !(isObject(metadata) && Object.values(metadata).every(isString))) {
+    throw new Error('__metadata__ in its header is not a list of texts')
   }
-  return header as Record<string, unknown>
+  const entries = Object.entries(tensors).map(([name, entry]) => readEntry(name, entry))
+  // JSON.parse keeps the last of two equal names without a word; what is left of the members then is fewer than written.
+  const read =
+    Object.keys(header).length + entries.length * ENTRY_FIELDS.length + Object.keys((metadata as object) ?? {}).length
+  if (membersIn(json) !== read) throw new Error('a name stands twice in its header')
+  return entries
 }
 
-function storedTensor(name: string, entry: unknown, data: Uint8Array): StoredTensor {
-  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>
-  const elementBytes =
-    typeof dtype === 'string' && Object.hasOwn(ELEMENT_BYTES, dtype) ? ELEMENT_BYTES[dtype] : undefined
-  if (typeof dtype !== 'string' || elementBytes === undefined) {
-    throw new Error(`tensor ${name}: type ${JSON.stringify(dtype)} is not supported`)
+const ENTRY_FIELDS = ['dtype', 'shape', 'data_offsets']
+
+function readEntry(name: string, entry: unknown): Entry {
+  if (!isObject(entry) || Object.keys(entry).length !== ENTRY_FIELDS.length) {
+    throw new Error(`tensor ${shown(name)}: its entry must have ${ENTRY_FIELDS.join(', ')}, and nothing else`)
   }
-  if (!isListOfSizes(shape)) throw new Error(`tensor ${name}: its shape is not a list of sizes`)
-  if (!isListOfSizes(offsets) || offsets.length !== 2)
-    throw new Error(`tensor ${name}: its offsets are not two numbers`)
+  const { dtype, shape, data_offsets: offsets } = entry
+  const elementBytes = isString(dtype) ? ELEMENT_BYTES.get(dtype) : undefined
+  if (!isString(dtype) || elementBytes === undefined) {
+    throw new Error(`tensor ${shown(name)}: type ${shown(dtype)} is not supported`)
+  }
+  if (!isListOfSizes(shape)) throw new Error(`tensor ${shown(name)}: its shape is not a list of sizes`)
+  if (!isListOfSizes(offsets) || offsets.length !== 2) {
+    throw new Error(`tensor ${shown(name)}: its offsets are not two numbers`)
+  }
   const [start, end] = offsets as [number, number]
-  if (start > end || end > data.byteLength) throw new Error(`tensor ${name}: its bytes lie outside the file`)
-  const elements = shape.reduce((product, size) => product * size, 1)
-  if (end - start !== elements * elementBytes) {
-    throw new Error(
-      `tensor ${name}: its shape needs ${elements * elementBytes} bytes, the file gives it ${end - start}`,
-    )
+  // Past 2⁵³ the product is no longer exact, but then it is far from what any file can hold.
+  const needed = shape.reduce((product, size) => product * size, elementBytes)
+  if (end - start !== needed) {
+    throw new Error(`tensor ${shown(name)}: its shape needs ${needed} bytes, the file gives it ${end - start}`)
   }
-  return { dtype, shape, bytes: data.subarray(start, end) }
+  return { name, dtype, shape, start, end }
 }
+
+/** Counts the members of all objects in a valid JSON text: every colon outside a string makes one. */
+function membersIn(json: string): number {
+  let members = 0
+  for (let at = 0; at < json.length; at++) {
+    if (json[at] === ':') members++
+    else if (json[at] === '"') at = endOfString(json, at)
+  }
+  return members
+}
+
+/** @returns where the quotation mark is that closes the string opened at `start` */
+function endOfString(json: string, start: number): number {
+  let at = start + 1
+  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1
+  return at
+}
+
+/** No tensor has more axes; a list of them may not be a way to make us work. */
+const MAX_AXES = 8
 
 function isListOfSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+  return (
+    Array.isArray(value) && value.length <= MAX_AXES && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+  )
 }
 
-/** Writes tensors as a safetensors file, in the order given; every tensor starts at a multiple of eight bytes. */
-export function writeSafetensors(tensors: ReadonlyMap<string, StoredTensor>): Buffer {
-  const header: Record<string, unknown> = { __metadata__: { format: 'pt' } }
-  const parts: Uint8Array[] = []
-  let offset = 0
-  // The format allows no gaps between tensors, so alignment comes from order: wide types first.
-  const ordered = [...tensors].toSorted(([, a], [, b]) => (ELEMENT_BYTES[b.dtype] ?? 0) - (ELEMENT_BYTES[a.dtype] ?? 0))
-  for (const [name, { dtype, shape, bytes }] of ordered) {
-    header[name] = { dtype, shape, data_offsets: [offset, offset + bytes.byteLength] }
-    parts.push(bytes)
-    offset += bytes.byteLength
-  }
-  const json = Buffer.from(JSON.stringify(header))
-  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ')
-  json.copy(padded)
-  const length = Buffer.alloc(8)
-  length.writeBigUInt64LE(BigInt(padded.length))
-  return Buffer.concat([length, padded, ...parts])
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string'
 }

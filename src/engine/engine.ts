@@ -3,14 +3,14 @@ import { setImmediate } from 'node:timers/promises'
 import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
 import { createBatcher, type QueuedText } from './batcher.ts'
-import type { Network } from './network.ts'
+import type { Network, OnnxFile } from './network.ts'
 import { type BackendChoice, type BackendName, createPools } from './pools.ts'
 import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
 
 /** A model that the engine can run. */
 export type EngineModel = {
   id: string
-  network: Network
+  network: Network | OnnxFile
   tokenizer: Tokenizer
   /** in the order of the logits */
   labels: string[]

@@ -4,20 +4,20 @@
  * All arrays lie on shared memory, so that handing a network to a worker thread copies nothing. Matrices are row-major
  * with one row an output channel: y[o] = scales[o] · Σ weights[o, i] · x[i] + bias[o].
  */
-export type Network = {
+export type Network<Table = QuantizedTable, Linear = QuantizedLinear> = {
   hidden: number
   heads: number
   labels: number
   /** the most tokens that a text may have, special tokens included */
   maxTokens: number
   layerNormEpsilon: number
-  wordEmbeddings: QuantizedTable
+  wordEmbeddings: Table
   /** [maxTokens, hidden] */
   positionEmbeddings: Float32Array
   /** [2, hidden]; DistilBERT has none */
   typeEmbeddings: Float32Array | undefined
   embeddingNorm: LayerNorm
-  layers: EncoderLayer[]
+  layers: EncoderLayer<Linear>[]
   /** hidden → hidden on the [CLS] token, then `headActivation` */
   headDense: FloatLinear
   headActivation: 'tanh' | 'relu'
@@ -25,7 +25,10 @@ export type Network = {
   classifier: FloatLinear
 }
 
-/** Symmetric INT8 with one scale a row: value = scales[row] · weights[row, column]. */
+/** The same network before it is quantised: what INT8 is measured against. */
+export type FloatNetwork = Network<FloatTable, FloatLinear>
+
+/** Symmetric INT8 with one scale a row: value = scales[row] · weights[row, column]. No weight is −128. */
 export type QuantizedTable = {
   rows: number
   columns: number
@@ -42,13 +45,16 @@ export type QuantizedLinear = QuantizedTable & {
 }
 
 /** The small products after the last layer stay in float: they cost nothing and decide the answer. */
-export type FloatLinear = {
+export type FloatLinear = FloatTable & {
+  /** [rows] */
+  bias: Float32Array
+}
+
+export type FloatTable = {
   rows: number
   columns: number
   /** [rows, columns] */
   weights: Float32Array
-  /** [rows] */
-  bias: Float32Array
 }
 
 export type LayerNorm = {
@@ -58,14 +64,22 @@ export type LayerNorm = {
   bias: Float32Array
 }
 
-export type EncoderLayer = {
+export type EncoderLayer<Linear = QuantizedLinear> = {
   /** [3·hidden, hidden]: queries, keys, values, one below the other */
-  queryKeyValue: QuantizedLinear
-  attentionOutput: QuantizedLinear
+  queryKeyValue: Linear
+  attentionOutput: Linear
   attentionNorm: LayerNorm
   /** hidden → intermediate, then GELU */
-  expand: QuantizedLinear
+  expand: Linear
   /** intermediate → hidden */
-  contract: QuantizedLinear
+  contract: Linear
   outputNorm: LayerNorm
+}
+
+/** A model that comes as a ready-made ONNX file, which only ONNX Runtime can run. */
+export type OnnxFile = {
+  onnxPath: string
+  labels: number
+  /** the most tokens that a text may have, special tokens included */
+  maxTokens: number
 }

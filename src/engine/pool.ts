@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import type { Network } from './network.ts'
+import type { Network, OnnxFile } from './network.ts'
 import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /**
@@ -9,8 +9,8 @@ import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
  * A worker is starting → idle ⇄ busy → gone. One that dies takes its pack with it (the pack's promise rejects); after a
  * pause another is started in its place with the same models.
  */
-export type Pool = {
-  load(modelId: string, network: Network): Promise<void>
+export type Pool<Model = Network | OnnxFile> = {
+  load(modelId: string, model: Model): Promise<void>
   /** whether a worker is there that has started */
   canRun(): boolean
   /** how many more packs may be given now */
@@ -39,7 +39,7 @@ export function createPool(
   size: number,
   { onFailure, onIdle }: { onFailure: (error: Error) => void; onIdle: () => void },
 ): Pool {
-  const networks = new Map<string, Network>()
+  const networks = new Map<string, Network | OnnxFile>()
   const members = new Set<Member>()
   let nextId = 0
   let closing = false

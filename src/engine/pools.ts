@@ -1,7 +1,7 @@
 import type { EncodedText, PackAnswer } from './backend.ts'
 import { loadAddon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
-import type { Network } from './network.ts'
+import type { Network, OnnxFile } from './network.ts'
 import { createPool, type Pool } from './pool.ts'
 
 /** What runs a model's packs: kernels of the addon by their name, or ONNX Runtime in worker threads. */
@@ -13,7 +13,7 @@ export type BackendChoice = 'auto' | 'native' | BackendName
 /** All the engine's pools behind one face: every model goes to the one that runs it. */
 export type Pools = {
   /** @returns what the model runs on */
-  load(modelId: string, network: Network): Promise<BackendName>
+  load(modelId: string, network: Network | OnnxFile): Promise<BackendName>
   /** whether something is there that can run a text */
   canRun(): boolean
   /** whether a pack of the model may be given now */
@@ -36,18 +36,19 @@ export function createPools(options: {
 }): Pools {
   const { backend, threads, onIdle } = options
   const native = backend === 'onnxruntime' ? undefined : openNative(backend, threads, onIdle)
-  const poolOf = new Map<string, Pool>()
+  const poolOf = new Map<string, Pick<Pool, 'idle' | 'run'>>()
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
-  async function loadInto(pool: Pool, modelId: string, network: Network): Promise<void> {
+  async function loadInto<Model>(pool: Pool<Model>, modelId: string, network: Model): Promise<void> {
     await pool.load(modelId, network)
     poolOf.set(modelId, pool)
   }
 
   return {
     async load(modelId, network) {
-      if (native) {
+      // A ready-made ONNX file is ONNX Runtime's, whatever else there is.
+      if (native && !('onnxPath' in network)) {
         await loadInto(native.pool, modelId, network)
         return native.kernels
       }
@@ -68,7 +69,7 @@ function openNative(
   backend: Exclude<BackendChoice, 'onnxruntime'>,
   threads: number,
   onIdle: () => void,
-): { pool: Pool; kernels: BackendName } | undefined {
+): { pool: Pool<Network>; kernels: BackendName } | undefined {
   const addon = loadAddon()
   const available = addon?.kernels() ?? []
   const wanted = backend === 'auto' || backend === 'native' ? available[0] : available.find((name) => name === backend)

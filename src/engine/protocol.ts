@@ -1,12 +1,12 @@
 import type { EncodedText, PackAnswer } from './backend.ts'
-import type { Network } from './network.ts'
+import type { Network, OnnxFile } from './network.ts'
 
 /** What the pool says to a worker. */
 export type ToWorker = WorkerRequest | { type: 'stop' }
 
 /** What a worker answers to; `id` pairs a request with its reply. */
 export type WorkerRequest =
-  | { type: 'load'; id: number; modelId: string; network: Network }
+  | { type: 'load'; id: number; modelId: string; network: Network | OnnxFile }
   | { type: 'run'; id: number; modelId: string; pack: EncodedText[] }
 
 /** What a worker answers. A message that fails is about the request, never about the worker. */

@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import type { Backend } from './backend.ts'
 import { onnxBackend } from './onnx/backend.ts'
+import { onnxFileBackend } from './onnx/file-backend.ts'
 import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /** A worker thread: it holds the models and computes one pack at a time. `pool.ts` is its other end. */
@@ -17,7 +18,8 @@ async function answer(message: WorkerRequest): Promise<FromWorker> {
   const { id } = message
   try {
     if (message.type === 'load') {
-      backends.set(message.modelId, await onnxBackend(message.network))
+      const { modelId, network } = message
+      backends.set(modelId, await ('onnxPath' in network ? onnxFileBackend(network) : onnxBackend(network)))
       return { type: 'loaded', id }
     }
     const backend = backends.get(message.modelId)

@@ -1,4 +1,5 @@
 import type { EncodedText, PackAnswer } from '../backend.ts'
+import type { Network } from '../network.ts'
 import type { Pool } from '../pool.ts'
 import type { Addon, NativeModel } from './addon.ts'
 
@@ -12,7 +13,7 @@ const PACKS_AHEAD = 1
 export function createNativePool(
   addon: Addon,
   { kernels, threads, onIdle }: { kernels: string; threads: number; onIdle: () => void },
-): Pool {
+): Pool<Network> {
   const pool = addon.createPool({ kernels, threads, helping: true })
   const models = new Map<string, { model: NativeModel; labels: number }>()
   const underWay = new Set<Promise<unknown>>()

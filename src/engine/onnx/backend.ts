@@ -1,22 +1,40 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Backend, EncodedText, PackAnswer } from '../backend.ts'
-import type { Network } from '../network.ts'
-import { INPUT_IDS, LOGITS, onnxModel, TYPE_IDS, type WeightType } from './graph.ts'
+import type { FloatNetwork, Network } from '../network.ts'
+import { INPUT_IDS, LOGITS, onnxFloatModel, onnxModel, TYPE_IDS, type WeightType } from './graph.ts'
 import { exactWeightType } from './weight-type.ts'
 
 /** A property of the machine, so found out once a thread, not once a model. */
 let weightType: Promise<WeightType> | undefined
 
+/** A backend that lives no longer than a conversion needs it. */
+export type OnnxBackend = Backend & { close(): Promise<void> }
+
+const SESSION_OPTIONS: InferenceSession.SessionOptions = {
+  intraOpNumThreads: 1,
+  interOpNumThreads: 1,
+  // Errors only: its warnings are about the graph, which is ours and tested.
+  logSeverityLevel: 3,
+}
+
 /** Runs a network in ONNX Runtime, on this thread alone: a core is a worker's, and workers share no thread pool. */
-export async function onnxBackend(network: Network): Promise<Backend> {
+export async function onnxBackend(network: Network): Promise<OnnxBackend> {
   weightType ??= exactWeightType()
-  const model = onnxModel(network, await weightType)
-  const session = await InferenceSession.create(model, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    // Errors only: its warnings are about the graph, which is ours and tested.
-    logSeverityLevel: 3,
-  })
+  return sessionBackend(await InferenceSession.create(onnxModel(network, await weightType), SESSION_OPTIONS))
+}
+
+/**
+ * Runs a network of floats in ONNX Runtime: the reference that INT8 is measured against, not a way to serve.
+ *
+ * @param threads the most it may use at a time
+ */
+export async function onnxFloatBackend(network: FloatNetwork, threads: number): Promise<OnnxBackend> {
+  const { model, externalData } = onnxFloatModel(network)
+  const options = { ...SESSION_OPTIONS, intraOpNumThreads: threads, externalData }
+  return sessionBackend(await InferenceSession.create(model, options))
+}
+
+function sessionBackend(session: InferenceSession): OnnxBackend {
   const takesTypes = session.inputNames.includes(TYPE_IDS)
 
   async function runText({ ids, typeIds }: EncodedText): Promise<PackAnswer> {
@@ -37,5 +55,6 @@ export async function onnxBackend(network: Network): Promise<Backend> {
       for (const text of pack) answers.push(await runText(text))
       return answers
     },
+    close: () => session.release(),
   }
 }

@@ -1,6 +1,15 @@
 import type { Buffer } from 'node:buffer'
-import type { EncoderLayer, FloatLinear, LayerNorm, Network, QuantizedLinear, QuantizedTable } from '../network.ts'
-import { createModelFile, type ModelFile, type Value } from './model-file.ts'
+import type {
+  EncoderLayer,
+  FloatLinear,
+  FloatNetwork,
+  FloatTable,
+  LayerNorm,
+  Network,
+  QuantizedLinear,
+  QuantizedTable,
+} from '../network.ts'
+import { createModelFile, type ExternalData, type ModelFile, type Value } from './model-file.ts'
 
 /** The names of the graph's inputs and its output. */
 export const INPUT_IDS = 'input_ids'
@@ -17,7 +26,10 @@ const ZERO_POINT = Uint8Array.of(128)
 /** A token of zeros must not divide by zero; no token that says anything is this small. */
 const SMALLEST_SCALE = 1e-20
 
-type Context = { file: ModelFile; network: Network; weightType: WeightType }
+/** A matrix of the network or, before it is quantised, its floats. */
+type Linear = QuantizedLinear | FloatLinear
+
+type Context = { file: ModelFile; network: Network | FloatNetwork; weightType: WeightType }
 
 /**
  * Writes the network as an ONNX model over one text: `input_ids` and, for BERT, `type_ids`, int32 [tokens] → `logits`
@@ -28,8 +40,20 @@ type Context = { file: ModelFile; network: Network; weightType: WeightType }
  * The last layer is computed for [CLS] alone, which is exact, since the head reads nothing else.
  */
 export function onnxModel(network: Network, weightType: WeightType): Buffer {
-  const context = { file: createModelFile(), network, weightType }
-  const { file } = context
+  return build({ file: createModelFile(), network, weightType })
+}
+
+/**
+ * As `onnxModel`, for a network of floats, whose matrices stay where they are: they are given to ONNX Runtime beside the
+ * model, since copies of so much would be most of what a conversion needs.
+ */
+export function onnxFloatModel(network: FloatNetwork): { model: Buffer; externalData: ExternalData[] } {
+  const file = createModelFile()
+  return { model: build({ file, network, weightType: 'int8' }), externalData: file.externalData }
+}
+
+function build(context: Context): Buffer {
+  const { file, network } = context
   let x = embed(context) // [tokens, hidden]
   network.layers.forEach((layer, index) => {
     x = encoderLayer(context, layer, x, index === network.layers.length - 1)
@@ -54,7 +78,8 @@ function embed({ file, network }: Context): Value {
   return layerNorm(file, network, network.embeddingNorm, sum)
 }
 
-function lookUp(file: ModelFile, table: QuantizedTable, ids: Value): Value {
+function lookUp(file: ModelFile, table: QuantizedTable | FloatTable, ids: Value): Value {
+  if (!('scales' in table)) return file.node('Gather', [file.external([table.rows, table.columns], table.weights), ids])
   const weights = file.constant('int8', [table.rows, table.columns], table.weights)
   const scales = file.constant('float32', [table.rows, 1], table.scales)
   const rows = file.node('Cast', [file.node('Gather', [weights, ids])], { to: FLOAT })
@@ -62,18 +87,18 @@ function lookUp(file: ModelFile, table: QuantizedTable, ids: Value): Value {
 }
 
 /** @returns [tokens, hidden], or [1, hidden] for the last layer */
-function encoderLayer(context: Context, layer: EncoderLayer, x: Value, isLast: boolean): Value {
+function encoderLayer(context: Context, layer: EncoderLayer<Linear>, x: Value, isLast: boolean): Value {
   const { file, network } = context
   const residual = isLast ? file.node('Slice', [x, integers(file, 0), integers(file, 1)]) : x
-  const attended = quantizedLinear(context, layer.attentionOutput, attention(context, layer, x, residual))
+  const attended = product(context, layer.attentionOutput, attention(context, layer, x, residual))
   const afterAttention = layerNorm(file, network, layer.attentionNorm, file.node('Add', [attended, residual]))
-  const expanded = file.node('Gelu', [quantizedLinear(context, layer.expand, afterAttention)]) // [·, intermediate]
-  const contracted = quantizedLinear(context, layer.contract, expanded) // [·, hidden]
+  const expanded = file.node('Gelu', [product(context, layer.expand, afterAttention)]) // [·, intermediate]
+  const contracted = product(context, layer.contract, expanded) // [·, hidden]
   return layerNorm(file, network, layer.outputNorm, file.node('Add', [contracted, afterAttention]))
 }
 
 /** Softmax(Q·Kᵀ / √width) · V for each head; `queried` is the tokens that ask: all of them, or [CLS] alone. */
-function attention(context: Context, layer: EncoderLayer, x: Value, queried: Value): Value {
+function attention(context: Context, layer: EncoderLayer<Linear>, x: Value, queried: Value): Value {
   const { file, network } = context
   const { hidden, heads } = network
   const width = hidden / heads
@@ -89,26 +114,31 @@ function attention(context: Context, layer: EncoderLayer, x: Value, queried: Val
 }
 
 /** @returns [·, hidden], [tokens, hidden], [tokens, hidden] */
-function queryKeyValue(context: Context, linear: QuantizedLinear, x: Value, queried: Value): [Value, Value, Value] {
+function queryKeyValue(context: Context, linear: Linear, x: Value, queried: Value): [Value, Value, Value] {
   const { file } = context
   const { hidden } = context.network
   if (queried === x) {
-    const all = quantizedLinear(context, linear, x)
+    const all = product(context, linear, x)
     return file.nodes('Split', [all], 3, { axis: 1, num_outputs: 3 }) as [Value, Value, Value]
   }
-  const keyValue = quantizedLinear(context, rowsOf(linear, hidden, 3 * hidden), x)
+  const keyValue = product(context, rowsOf(linear, hidden, 3 * hidden), x)
   const [key, value] = file.nodes('Split', [keyValue], 2, { axis: 1, num_outputs: 2 }) as [Value, Value]
-  return [quantizedLinear(context, rowsOf(linear, 0, hidden), queried), key, value]
+  return [product(context, rowsOf(linear, 0, hidden), queried), key, value]
 }
 
-function rowsOf(linear: QuantizedLinear, from: number, to: number): QuantizedLinear {
-  return {
-    rows: to - from,
-    columns: linear.columns,
-    weights: linear.weights.subarray(from * linear.columns, to * linear.columns),
-    scales: linear.scales.subarray(from, to),
-    bias: linear.bias.subarray(from, to),
-  }
+function rowsOf(linear: Linear, from: number, to: number): Linear {
+  const { columns } = linear
+  const part = { rows: to - from, columns, bias: linear.bias.subarray(from, to) }
+  const [start, end] = [from * columns, to * columns]
+  if (!('scales' in linear)) return { ...part, weights: linear.weights.subarray(start, end) }
+  return { ...part, weights: linear.weights.subarray(start, end), scales: linear.scales.subarray(from, to) }
+}
+
+/** x · Wᵀ + bias, in the arithmetic that the weights are made for. */
+function product(context: Context, linear: Linear, x: Value): Value {
+  if ('scales' in linear) return quantizedLinear(context, linear, x)
+  const { file } = context
+  return gemm(file, x, file.external([linear.rows, linear.columns], linear.weights), linear.bias)
 }
 
 /**
@@ -133,14 +163,22 @@ function quantizedLinear({ file, weightType }: Context, linear: QuantizedLinear,
 }
 
 function floatLinear(file: ModelFile, linear: FloatLinear, x: Value): Value {
-  const weights = file.constant('float32', [linear.rows, linear.columns], linear.weights)
-  return file.node('Gemm', [x, weights, file.constant('float32', [linear.rows], linear.bias)], { transB: 1 })
+  return gemm(file, x, file.constant('float32', [linear.rows, linear.columns], linear.weights), linear.bias)
 }
 
-function layerNorm(file: ModelFile, network: Network, norm: LayerNorm, x: Value): Value {
-  const weight = file.constant('float32', [network.hidden], norm.weight)
-  const bias = file.constant('float32', [network.hidden], norm.bias)
-  return file.node('LayerNormalization', [x, weight, bias], { axis: 1, epsilon: { float: network.layerNormEpsilon } })
+function gemm(file: ModelFile, x: Value, weights: Value, bias: Float32Array): Value {
+  return file.node('Gemm', [x, weights, file.constant('float32', [bias.length], bias)], { transB: 1 })
+}
+
+function layerNorm(
+  file: ModelFile,
+  { hidden, layerNormEpsilon }: Context['network'],
+  norm: LayerNorm,
+  x: Value,
+): Value {
+  const weight = file.constant('float32', [hidden], norm.weight)
+  const bias = file.constant('float32', [hidden], norm.bias)
+  return file.node('LayerNormalization', [x, weight, bias], { axis: 1, epsilon: { float: layerNormEpsilon } })
 }
 
 function integers(file: ModelFile, ...values: number[]): Value {

@@ -13,6 +13,8 @@ import {
 // Field and type numbers are those of ONNX's own definition: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 const ELEMENT_TYPE = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 }
 const ATTRIBUTE_TYPE = { float: 1, integer: 2, integers: 7 }
+/** Where a tensor says that its data are elsewhere. */
+const EXTERNAL = 1
 /** The opset of ONNX 1.16; what it has is all that the graph needs. */
 const OPSET = 21
 const IR_VERSION = 10
@@ -25,10 +27,17 @@ export type Value = string
 /** Integers are written as ONNX integers, `{ float }` as a float, since the two differ on the wire. */
 export type Attributes = Record<string, number | number[] | { float: number }>
 
+/** Data that the model names by a path, and that ONNX Runtime is handed in memory. */
+export type ExternalData = { path: string; data: Uint8Array }
+
 /** Builds one ONNX model file, node by node, in the order of computation. */
 export type ModelFile = {
   input(name: string, type: ElementType, shape: (number | string)[]): Value
   constant(type: ElementType, shape: number[], data: ArrayBufferView): Value
+  /** A constant whose data are not in the file, but given beside it. */
+  external(shape: number[], data: Float32Array): Value
+  /** what `external` was given, as ONNX Runtime takes it */
+  externalData: ExternalData[]
   node(operator: string, inputs: Value[], attributes?: Attributes): Value
   nodes(operator: string, inputs: Value[], outputs: number, attributes?: Attributes): Value[]
   finish(output: Value, name: string, type: ElementType, shape: (number | string)[]): Buffer
@@ -50,6 +59,13 @@ export function createModelFile(): ModelFile {
       constants.push(messageField(5, tensor(name, type, shape, data)))
       return name
     },
+    external(shape, data) {
+      const name = `c${names++}`
+      constants.push(messageField(5, externalTensor(name, shape)))
+      file.externalData.push({ path: name, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) })
+      return name
+    },
+    externalData: [],
     node: (operator, nodeInputs, attributes) => file.nodes(operator, nodeInputs, 1, attributes)[0]!,
     nodes(operator, nodeInputs, outputCount, attributes = {}) {
       const outputs = Array.from({ length: outputCount }, () => `v${names++}`)
@@ -99,6 +115,17 @@ function tensor(name: string, type: ElementType, shape: number[], data: ArrayBuf
     integerField(2, ELEMENT_TYPE[type]),
     stringField(8, name),
     bytesField(9, Buffer.from(data.buffer, data.byteOffset, data.byteLength)),
+  )
+}
+
+/** A tensor of floats whose data are at the path of its own name. */
+function externalTensor(name: string, shape: number[]): Message {
+  return message(
+    ...shape.map((size) => integerField(1, size)),
+    integerField(2, ELEMENT_TYPE.float32),
+    stringField(8, name),
+    messageField(13, message(stringField(1, 'location'), stringField(2, name))),
+    integerField(14, EXTERNAL),
   )
 }
 
