@@ -8,6 +8,9 @@ type Snippet = { language: string; code: string; output: string }
 
 const DOCUMENTED_URL = 'http://127.0.0.1:8484'
 
+/** What kernels and ONNX Runtime may make of the same text: attention is in integers in the one, in floats in the other. */
+const TOLERANCE = 0.05
+
 /** A fenced block of code with a fenced block of output behind it. */
 const SNIPPET = /```(sh|js|python)\n([\s\S]+?)\n```\n```output\n([\s\S]*?)```/g
 
@@ -37,7 +40,9 @@ it('has a curl, an npm and a Python client for each of the three APIs', () => {
 describe.each(snippets)('$language: $code', ({ language, code, output }) => {
   it.skipIf(language === 'python' && PYTHON === undefined)('prints what the README shows', async () => {
     const { stdout, stderr } = await run(language, code.replaceAll(DOCUMENTED_URL, server.url))
-    expect(comparable(stdout), stderr).toBe(comparable(output))
+    expect(withoutNumbers(stdout), stderr).toBe(withoutNumbers(output))
+    const shown = scoresIn(output)
+    scoresIn(stdout).forEach((score, index) => expect(Math.abs(score - shown[index]!)).toBeLessThan(TOLERANCE))
   })
 })
 
@@ -49,11 +54,17 @@ function run(language: string, code: string): Promise<Ended> {
   return runToEnd(language === 'js' ? process.execPath : PYTHON!, [file], env)
 }
 
-/** Ids and times change from run to run, and the last digits of a score from processor to processor. */
-function comparable(output: string): string {
+const SCORE = /\d\.\d{3,}(e-\d+)?/g
+
+/** Ids, times and the digits of scores change from run to run and from machine to machine. */
+function withoutNumbers(output: string): string {
   return output
     .replaceAll(/chatcmpl-[0-9a-f-]+/g, 'ID')
     .replaceAll(/"created":\d+/g, '"created":0')
-    .replaceAll(/\d\.\d{3,}/g, (score) => Number(score).toFixed(2))
+    .replaceAll(SCORE, 'SCORE')
     .trim()
+}
+
+function scoresIn(output: string): number[] {
+  return [...output.matchAll(SCORE)].map(([score]) => Number(score))
 }

@@ -1,15 +1,16 @@
 /**
- * Measures the shipped INT8 model as the engine runs it: `node training/evaluate.ts <SST-2's dev.tsv> <fp32 logits>`.
+ * Measures the shipped INT8 model as the engine runs it: `node training/evaluate.ts <SST-2's dev.tsv> <fp32 logits> [backend]`.
  *
  * The fp32 logits are what train.py wrote for the same rows (`dev-logits.json`), in the file's order.
  */
 import { readFileSync } from 'node:fs'
+import type { BackendChoice } from '../src/engine/pools.ts'
 import { embeddedEngine, MODEL, never } from '../test/support/engine.ts'
 
 const CALIBRATION_BINS = 15
 
-const [devFile, logitsFile] = process.argv.slice(2)
-if (!devFile || !logitsFile) throw new Error('usage: node training/evaluate.ts <dev.tsv> <dev-logits.json>')
+const [devFile, logitsFile, backend = 'auto'] = process.argv.slice(2)
+if (!devFile || !logitsFile) throw new Error('usage: node training/evaluate.ts <dev.tsv> <dev-logits.json> [backend]')
 const rows = readFileSync(devFile, 'utf8')
   .trimEnd()
   .split('\n')
@@ -18,7 +19,7 @@ const rows = readFileSync(devFile, 'utf8')
 const labels = rows.map(([label]) => Number(label))
 const fp32 = (JSON.parse(readFileSync(logitsFile, 'utf8')) as [number, number][]).map(positive)
 
-const engine = await embeddedEngine()
+const engine = await embeddedEngine({ backend: backend as BackendChoice })
 const results = await engine.classify(
   MODEL,
   rows.map(([, text]) => ({ text: text.trim() })),

@@ -38,18 +38,15 @@ def parse_arguments():
     parser.add_argument("--layer-decay", type=float, default=0.9)
     parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--rdrop", type=float, default=0.0, help="weight of the R-Drop consistency term; 0 = off")
-    parser.add_argument("--smoothing", type=float, default=0.0)
     parser.add_argument("--ema", type=float, default=0.999)
     parser.add_argument("--mask", type=float, default=0.0, help="share of the tokens replaced by [MASK]")
     parser.add_argument("--freeze-words", action="store_true", help="keep the word embeddings as they were pretrained")
     parser.add_argument("--fresh-layers", type=int, default=0, help="how many of the top layers start from random weights")
-    parser.add_argument("--long-twice", action="store_true", help="show rows of twelve words or more twice an epoch")
     parser.add_argument("--attention-dropout", type=float, default=0.0)
     parser.add_argument("--hold-out", type=int, default=1200, help="whole sentences kept from training, with their phrases")
     parser.add_argument("--unlabelled", help="file of sentences, one a line, that the teachers label")
     parser.add_argument("--teachers", nargs="*", default=[], help="folders of earlier runs")
     parser.add_argument("--listen", type=float, default=0.0, help="how far the training rows' targets go from their label to the teachers' opinion")
-    parser.add_argument("--layers", type=int, nargs="*", help="keep these layers of the encoder")
     parser.add_argument("--keep-last", action="store_true", help="keep the last epoch, not the best on the hold-out")
     parser.add_argument("--final", action="store_true", help="measure on SST-2's dev set at the end")
     return parser.parse_args()
@@ -215,10 +212,6 @@ def main():
     config.attention_probs_dropout_prob = args.attention_dropout
     model = BertForSequenceClassification.from_pretrained(args.encoder, config=config, attn_implementation="eager")
 
-    if args.layers:
-        model.bert.encoder.layer = torch.nn.ModuleList([model.bert.encoder.layer[i] for i in args.layers])
-        model.config.num_hidden_layers = len(args.layers)
-
     if args.freeze_words:
         model.bert.embeddings.word_embeddings.weight.requires_grad_(False)
 
@@ -243,8 +236,6 @@ def main():
         say(f"unlabelled sentences {len(sentences)}, labelled by {len(args.teachers)} teachers")
 
     rows_of_epoch = list(range(len(plain)))
-    if args.long_twice:
-        rows_of_epoch += [i for i, (text, _) in enumerate(train) if len(text.split()) >= 12]
     optimizer = torch.optim.AdamW(parameter_groups(model, args.lr, args.layer_decay), eps=1e-6, fused=True)
     steps_total = args.epochs * math.ceil(len(rows_of_epoch) / args.batch)
     warmup = int(0.06 * steps_total)
@@ -281,7 +272,7 @@ def main():
                 logits = model(input_ids=ids, attention_mask=mask).logits
             logits = logits.float()
             target = targets[batch].repeat(2, 1) if args.rdrop else targets[batch]
-            loss = F.cross_entropy(logits, target, label_smoothing=args.smoothing)
+            loss = F.cross_entropy(logits, target)
             if args.rdrop:
                 p, q = (F.log_softmax(half, -1) for half in logits.chunk(2))
                 divergence = F.kl_div(p, q, log_target=True, reduction="batchmean") + F.kl_div(q, p, log_target=True, reduction="batchmean")
