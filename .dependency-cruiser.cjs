@@ -5,7 +5,8 @@
  */
 const MAY_IMPORT = {
   '^src/errors\\.ts$': [],
-  '^src/config\\.ts$': [],
+  '^src/config\\.ts$': ['^src/hub-environment\\.ts$'],
+  '^src/hub-environment\\.ts$': [],
   '^src/engine/': ['^src/errors\\.ts$'],
   // Conversion ends in the engine's form of a network, so it knows that form; and it measures what it has written by
   // running it, against floats.
@@ -16,6 +17,14 @@ const MAY_IMPORT = {
   ],
   // Which files make a folder a model's.
   '^src/catalog/': ['^src/convert/model-files\\.ts$'],
+  // The way of a model from a Hub or a disk into the engine.
+  '^src/loading/': [
+    '^src/catalog/',
+    '^src/convert/',
+    '^src/engine/engine\\.ts$',
+    '^src/engine/tokenizer/tokenizer\\.ts$',
+    '^src/gateway/models\\.ts$',
+  ],
   '^src/gateway/': ['^src/errors\\.ts$', '^src/engine/(engine|activation)\\.ts$', '^src/catalog/'],
   '^src/dialects/dialect\\.ts$': ['^src/errors\\.ts$', '^src/gateway/'],
   '^src/dialects/aigateway/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],

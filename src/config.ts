@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import { type HubConfig, readHubEnvironment } from './hub-environment.ts'
 
 /** How a setting is given from outside, beside its schema. */
 type Outside = { env: string; flag?: string }
@@ -43,6 +44,13 @@ export const SETTINGS = {
       description: 'refuse a model whose weights are missing; else the embedded one answers',
     }),
     { env: 'VALENCE_STRICT_MODELS', flag: 'strict-models' },
+  ),
+  offline: setting(
+    Type.Boolean({
+      default: false,
+      description: 'fetch nothing; HF_HUB_OFFLINE says the same',
+    }),
+    { env: 'VALENCE_OFFLINE', flag: 'offline' },
   ),
   workers: setting(
     Type.Integer({
@@ -110,10 +118,11 @@ const Settings = Type.Object(SETTINGS)
 
 type SettingName = keyof typeof SETTINGS
 
-export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel'> & {
+export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel' | 'offline'> & {
   apiKeys: string[]
   modelsDir: string | undefined
   logLevel: string
+  hub: HubConfig
 }
 
 /** Flags by name; text, or for switches true or false. */
@@ -139,8 +148,11 @@ export function readConfig(
       applies(SETTINGS[name]) ? readSetting(name, flags, env) : SETTINGS[name].default,
     ]),
   ) as Static<typeof Settings>
+  const { offline, ...others } = values
+  const hub = hubConfig(env)
   return {
-    ...values,
+    ...others,
+    hub: { ...hub, offline: hub.offline || offline },
     apiKeys: keysIn(values.apiKeys),
     modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
     logLevel: String(values.logLevel),
@@ -154,6 +166,14 @@ export function refuseAccidentalOpenness({ host, apiKeys, open }: Config): void 
     `Refusing to listen on ${host} without keys: anybody who reaches it could use it.\n` +
       'Set VALENCE_API_KEYS to one or more keys, separated by commas, or say --open.',
   )
+}
+
+function hubConfig(env: NodeJS.ProcessEnv): HubConfig {
+  try {
+    return readHubEnvironment(env)
+  } catch (error) {
+    throw new ConfigError((error as Error).message)
+  }
 }
 
 /** Whoever sets the variable means to have keys: one that holds none must not open the server. */

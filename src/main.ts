@@ -1,58 +1,77 @@
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { CATALOG, type CatalogModel } from './catalog/catalog.ts'
 import { findModelFolder } from './catalog/folder.ts'
+import type { HubOptions } from './catalog/hub/options.ts'
 import type { Config } from './config.ts'
-import { defaultActivation } from './convert/activation.ts'
-import type { ClassifierConfig } from './convert/config.ts'
-import { openModelFolder } from './convert/model-folder.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { workersAi } from './dialects/workers-ai/dialect.ts'
-import { createEngine, type Engine, type EngineModel } from './engine/engine.ts'
-import { createTokenizer } from './engine/tokenizer/tokenizer.ts'
+import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createKeyCheck } from './gateway/keys.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
+import { awaitArrival, type OnFailure } from './loading/arrival.ts'
+import { engineModel } from './loading/engine-model.ts'
+import { readModel } from './loading/read-model.ts'
 
 /** How long refusals may take to leave when the server stops. */
 const LAST_WORDS_MS = 400
 
 export const VERSION: string = packageJson.version
 
+/** How Valence reaches the Hub. */
+export function hubOptions({ hub }: Config): HubOptions {
+  return { ...hub, userAgent: `valence/${VERSION}` }
+}
+
 /** A classifier without a server around it, as the command line uses it. */
 export type Classifier = { engine: Engine; directory: ModelDirectory; close(): Promise<void> }
 
+/** Told of what goes wrong beside the requests. */
+export type OnTrouble = { workerDied(error: Error): void; unreadable(model: CatalogModel, error: unknown): void }
+
 /**
- * Loads every model of the catalog whose weights are here.
+ * Loads every model of the catalog whose weights are here. What was put into the models' folder must be right; a cache that
+ * others write into as well may hold anything, and a model that cannot be read from there counts as missing.
  *
  * @throws Error that names the file, where a model's files are there but cannot be read
  */
-export async function openClassifier(config: Config, onWorkerFailure: (error: Error) => void): Promise<Classifier> {
+export async function openClassifier(config: Config, onTrouble: OnTrouble): Promise<Classifier> {
+  const { modelsDir, hub } = config
   const engine = createEngine({
     backend: config.backend,
     workers: config.workers,
     maxWaiting: config.maxWaitingTexts,
     maxWaitingTokens: config.maxWaitingTokens,
-    onWorkerFailure,
+    onWorkerFailure: onTrouble.workerDied,
   })
-  const loaded = new Set<string>()
+  const missing = new Map<string, string>()
   try {
     for (const model of CATALOG) {
-      const folder = findModelFolder(model, config.modelsDir)
-      if (folder === undefined) continue
-      await engine.load(engineModel(model, folder))
-      loaded.add(model.id)
+      const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
+      try {
+        if (location) await engine.load(engineModel(model, location.folder, readModel(location.folder)))
+        else
+          missing.set(
+            model.id,
+            `its weights are not on this machine${hub.offline ? ', which is to stay offline' : ''}.`,
+          )
+      } catch (error) {
+        if (location?.place !== 'cache') throw error
+        onTrouble.unreadable(model, error)
+        missing.set(model.id, 'its weights in the cache cannot be read; the log has the cause.')
+      }
     }
   } catch (error) {
     await engine.close()
     throw error
   }
-  const directory = createModelDirectory(CATALOG, loaded, { strict: config.strictModels })
+  const directory = createModelDirectory(CATALOG, missing, { strict: config.strictModels })
   return { engine, directory, close: () => engine.close() }
 }
 
@@ -71,7 +90,10 @@ export type Server = {
 /** Builds all the parts, and listens. */
 export async function startServer(config: Config): Promise<Server> {
   const logger = pino({ level: config.logLevel }, pino.destination(2))
-  const classifier = await openClassifier(config, (err) => logger.error({ err }, 'a worker thread died'))
+  const classifier = await openClassifier(config, {
+    workerDied: (err) => logger.error({ err }, 'a worker thread died'),
+    unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
+  })
   const { engine, directory } = classifier
   const admission = createAdmission({
     engine,
@@ -88,13 +110,16 @@ export async function startServer(config: Config): Promise<Server> {
       throw error
     },
   )
+  const arrivals = fetchWhatIsMissing(classifier, config, logger)
   return {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
     async close(drainMs) {
+      arrivals.abort()
       const closed = app.close()
       await Promise.race([closed, setTimeout(drainMs)])
       await classifier.close()
+      await arrivals.ended
       // What was refused just now is still being written; after that only clients are left that do not finish sending.
       await Promise.race([closed, setTimeout(LAST_WORDS_MS)])
       app.server.closeAllConnections()
@@ -103,31 +128,38 @@ export async function startServer(config: Config): Promise<Server> {
   }
 }
 
+/** Fetches in the background what the catalog has on the Hub and this machine has not. */
+function fetchWhatIsMissing(
+  { engine, directory }: Classifier,
+  config: Config,
+  logger: Logger,
+): { abort(): void; ended: Promise<unknown> } {
+  const controller = new AbortController()
+  const { signal } = controller
+  const hub = hubOptions(config)
+  const missing = hub.offline ? [] : directory.list().filter(({ state }) => state !== 'ready')
+  const ended = Promise.all(
+    missing.map(async ({ model }) => {
+      if (!isOnHub(model)) return
+      const onFailure: OnFailure = (err, tries, nextTryMs) => {
+        const line = { err, model: model.id, tries, nextTryMs }
+        // One line says it; that it still holds is for whoever asks.
+        logger[tries === 1 || nextTryMs === undefined ? 'warn' : 'info'](line, 'a model could not be fetched')
+      }
+      await awaitArrival(model, { hub, engine, directory, onFailure, signal })
+    }),
+  )
+  return { abort: () => controller.abort(), ended }
+}
+
+function isOnHub(model: CatalogModel): model is CatalogModel & { hubRepo: string } {
+  return model.hubRepo !== undefined
+}
+
 async function listening(options: AppOptions, { host, port }: Config): Promise<FastifyInstance> {
   const app = await createApp(options)
   await app.listen({ host, port })
   return app
-}
-
-function engineModel(model: CatalogModel, folder: string): EngineModel {
-  const { config, network, tokenizerFiles } = openModelFolder(folder)
-  const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
-  return {
-    id: model.id,
-    network,
-    tokenizer,
-    labels: labelsOf(model, config, folder),
-    activation: defaultActivation(config),
-  }
-}
-
-/** A config without names for its labels (LABEL_0, LABEL_1) leaves them to the catalog; other names are another model's. */
-function labelsOf(model: CatalogModel, config: ClassifierConfig, folder: string): string[] {
-  const fits = config.labels.every((label, id) => label === model.labels[id] || label === `LABEL_${id}`)
-  if (fits && config.labels.length === model.labels.length) return [...model.labels]
-  throw new Error(
-    `${folder}/config.json: the labels are ${config.labels.join(', ')}; ${model.id} has ${model.labels.join(', ')}`,
-  )
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

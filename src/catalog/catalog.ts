@@ -8,6 +8,8 @@ export type CatalogModel = {
   provider: string
   /** in the order of the logits */
   labels: readonly string[]
+  /** the repository of the Hub that has its weights; the embedded model needs none */
+  hubRepo: string | undefined
 }
 
 /** The model that ships in the repository. */
@@ -30,6 +32,7 @@ export const CATALOG: readonly CatalogModel[] = [
     description: 'DistilBERT fine-tuned on SST-2 for sentiment classification, INT8',
     provider: 'huggingface',
     labels: SENTIMENT_LABELS,
+    hubRepo: 'distilbert/distilbert-base-uncased-finetuned-sst-2-english',
   },
   {
     id: EMBEDDED_MODEL_ID,
@@ -38,6 +41,7 @@ export const CATALOG: readonly CatalogModel[] = [
       'MiniLM (6 layers, 384 wide) fine-tuned on SST-2 for sentiment classification, INT8, shipped with Valence',
     provider: 'valence',
     labels: SENTIMENT_LABELS,
+    hubRepo: undefined,
   },
 ]
 

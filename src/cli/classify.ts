@@ -30,7 +30,10 @@ export const classify = defineCommand({
     const config = configFrom(args, ARGS)
     const texts = args._.length > 0 ? args._ : standardInput()
     const nobodyReads = closedOutput()
-    const classifier = await openClassifier(config, (error) => console.error(error))
+    const classifier = await openClassifier(config, {
+      workerDied: (error) => console.error(error),
+      unreadable: (model, error) => console.error(`warning: ${model.id}: ${(error as Error).message}`),
+    })
     try {
       await classifyAll(classifier, args.model ?? DEFAULT_MODEL_ID, texts, args.json ? asJson : asLine, nobodyReads)
     } catch (error) {

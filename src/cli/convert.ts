@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { defineCommand } from 'citty'
 import { findModel } from '../catalog/catalog.ts'
-import { findModelFolder } from '../catalog/folder.ts'
+import { findModelFolder, type ModelPlaces } from '../catalog/folder.ts'
 import { type ConversionReport, type ConversionStep, convertModel } from '../convert/convert.ts'
 import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
 
@@ -24,11 +24,11 @@ export const convert = defineCommand({
   meta: { name: 'convert', description: 'Convert a checkpoint to INT8, and report what that costs in accuracy' },
   args: ARGS,
   async run({ args }) {
-    const { modelsDir } = configFrom(args, ARGS)
+    const { modelsDir, hub } = configFrom(args, ARGS)
     const [name, ...others] = args._
     if (name === undefined) throw new UsageError('convert needs a folder with a checkpoint, or the id of a model.')
     if (others.length > 0) throw new UsageError(`convert takes one model, but was given ${others[0]} as well.`)
-    const { from, to } = placesOf(name, modelsDir)
+    const { from, to } = placesOf(name, { modelsDir, hubCacheDir: hub.cacheDir })
     const out = args.out === undefined ? to : resolve(args.out)
     const texts = args.texts === undefined ? undefined : await readTexts(args.texts)
     const onStep = progress()
@@ -39,18 +39,19 @@ export const convert = defineCommand({
 })
 
 /** Where the checkpoint is and where the result goes unless --out says. */
-function placesOf(name: string, modelsDir: string | undefined): { from: string; to: string } {
+function placesOf(name: string, places: ModelPlaces): { from: string; to: string } {
   if (statSync(name, { throwIfNoEntry: false })?.isDirectory()) {
     const from = resolve(name)
     return { from, to: `${from}-int8` }
   }
   const model = findModel(name)
   if (!model) throw new UsageError(`There is no folder ${name}, and no model of that name.`)
-  const from = findModelFolder(model, modelsDir)
-  if (from === undefined || modelsDir === undefined) {
+  const { modelsDir } = places
+  const location = findModelFolder(model, places)
+  if (location === undefined || modelsDir === undefined) {
     throw new UsageError(`The files of ${model.id} are not here; give their folder, or --models-dir.`)
   }
-  return { from, to: join(resolve(modelsDir), ...model.id.split('/')) }
+  return { from: location.folder, to: join(resolve(modelsDir), ...model.id.split('/')) }
 }
 
 async function readTexts(path: string): Promise<string[]> {

@@ -5,11 +5,12 @@ import { VERSION } from '../main.ts'
 import { classify } from './classify.ts'
 import { convert } from './convert.ts'
 import { models } from './models.ts'
+import { pull } from './pull.ts'
 import { serve } from './serve.ts'
 import { UsageError } from './settings.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each command has its own arguments, and citty's type is invariant in them
-const COMMANDS: Record<string, CommandDef<any>> = { serve, classify, models, convert }
+const COMMANDS: Record<string, CommandDef<any>> = { serve, classify, models, pull, convert }
 
 const valence = defineCommand({
   meta: { name: 'valence', version: VERSION, description: 'Self-hosted text classification' },

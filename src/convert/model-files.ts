@@ -11,7 +11,7 @@ export const CHECKPOINT_INDEX = 'model.safetensors.index.json'
  * three are where Optimum and transformers.js put theirs; `model_quantized.onnx` is what transformers.js calls q8. In the
  * repository's root are Intel's, where `model.onnx` is quantised too.
  */
-const ONNX_FILES = [
+export const ONNX_FILES = [
   'onnx/model_quantized.onnx',
   'onnx/model_int8.onnx',
   'model_quantized.onnx',

@@ -39,8 +39,11 @@ export type Timings = { tokenizeMs: number; queueMs: number; inferenceMs: number
 export type ClassifyOptions = { activation?: Activation | undefined; signal: AbortSignal }
 
 export type Engine = {
-  /** @returns what the model runs on */
-  load(model: EngineModel): Promise<BackendName>
+  /**
+   * @param options.whileServing whether requests for other models are to be answered meanwhile, at some cost in time
+   * @returns what the model runs on
+   */
+  load(model: EngineModel, options?: { whileServing: boolean }): Promise<BackendName>
   /**
    * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
    *
@@ -85,8 +88,8 @@ export function createEngine(options: {
   })
 
   return {
-    async load(model) {
-      const backend = await pools.load(model.id, model.network)
+    async load(model, { whileServing } = { whileServing: false }) {
+      const backend = await pools.load(model.id, model.network, whileServing)
       models.set(model.id, model)
       batcher.dispatch()
       return backend

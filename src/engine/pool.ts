@@ -10,7 +10,11 @@ import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
  * pause another is started in its place with the same models.
  */
 export type Pool<Model = Network | OnnxFile> = {
-  load(modelId: string, model: Model): Promise<void>
+  /**
+   * @param whileServing one worker loads at a time and gets no packs meanwhile, so that the others answer; else all load
+   *   at once
+   */
+  load(modelId: string, model: Model, whileServing?: boolean): Promise<void>
   /** whether a worker is there that has started */
   canRun(): boolean
   /** how many more packs may be given now */
@@ -27,6 +31,8 @@ const RESTART_MS = 1000
 type Member = {
   worker: Worker
   state: 'starting' | 'idle' | 'busy'
+  /** whether it is getting another model, which takes its thread for a second or so */
+  loading: boolean
   /** requests sent and not answered, by id */
   pending: Map<number, { resolve: (reply: FromWorker) => void; reject: (error: Error) => void }>
 }
@@ -55,6 +61,7 @@ export function createPool(
     const member: Member = {
       worker: new Worker(new URL('./worker.ts', import.meta.url)),
       state: 'starting',
+      loading: false,
       pending: new Map(),
     }
     members.add(member)
@@ -83,6 +90,16 @@ export function createPool(
     }, RESTART_MS).unref()
   }
 
+  async function setAside(member: Member, work: (member: Member) => Promise<unknown>): Promise<void> {
+    member.loading = true
+    try {
+      await work(member)
+    } finally {
+      member.loading = false
+      if (members.has(member)) onIdle()
+    }
+  }
+
   async function start(): Promise<void> {
     const member = spawn()
     try {
@@ -101,15 +118,23 @@ export function createPool(
   firstStart.catch(() => {})
 
   return {
-    async load(modelId, network) {
+    async load(modelId, network, whileServing) {
       await firstStart
       networks.set(modelId, network)
-      await Promise.all([...members].map((member) => ask(member, { type: 'load', id: nextId++, modelId, network })))
+      const loadInto = (member: Member) => ask(member, { type: 'load', id: nextId++, modelId, network })
+      try {
+        if (whileServing) for (const member of members) await setAside(member, loadInto)
+        else await Promise.all([...members].map(loadInto))
+      } catch (error) {
+        // What one worker could not load must not end those that are started later.
+        networks.delete(modelId)
+        throw error
+      }
     },
     canRun: () => [...members].some((member) => member.state !== 'starting'),
-    idle: () => [...members].filter((member) => member.state === 'idle').length,
+    idle: () => [...members].filter(isFree).length,
     async run(modelId, pack) {
-      const member = [...members].find(({ state }) => state === 'idle')
+      const member = [...members].find(isFree)
       if (!member) throw new Error('no worker is idle')
       member.state = 'busy'
       try {
@@ -126,6 +151,10 @@ export function createPool(
       await Promise.all([...members].map(stop))
     },
   }
+}
+
+function isFree({ state, loading }: Member): boolean {
+  return state === 'idle' && !loading
 }
 
 /**

@@ -12,8 +12,11 @@ export type BackendChoice = 'auto' | 'native' | BackendName
 
 /** All the engine's pools behind one face: every model goes to the one that runs it. */
 export type Pools = {
-  /** @returns what the model runs on */
-  load(modelId: string, network: Network | OnnxFile): Promise<BackendName>
+  /**
+   * @param whileServing whether packs of other models are to be run meanwhile
+   * @returns what the model runs on
+   */
+  load(modelId: string, network: Network | OnnxFile, whileServing?: boolean): Promise<BackendName>
   /** whether something is there that can run a text */
   canRun(): boolean
   /** whether a pack of the model may be given now */
@@ -40,20 +43,17 @@ export function createPools(options: {
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
-  async function loadInto<Model>(pool: Pool<Model>, modelId: string, network: Model): Promise<void> {
-    await pool.load(modelId, network)
-    poolOf.set(modelId, pool)
-  }
-
   return {
-    async load(modelId, network) {
+    async load(modelId, network, whileServing) {
       // A ready-made ONNX file is ONNX Runtime's, whatever else there is.
       if (native && !('onnxPath' in network)) {
-        await loadInto(native.pool, modelId, network)
+        await native.pool.load(modelId, network)
+        poolOf.set(modelId, native.pool)
         return native.kernels
       }
       workers ??= createPool(threads, options)
-      await loadInto(workers, modelId, network)
+      await workers.load(modelId, network, whileServing)
+      poolOf.set(modelId, workers)
       return 'onnxruntime'
     },
     canRun: () => native !== undefined || (workers?.canRun() ?? false),

@@ -20,18 +20,23 @@ export type ModelDirectory = {
   get(name: string): ModelStatus
   /** @throws ValenceError `model_not_found` or `model_unavailable` */
   resolve(name: string): ModelStatus & { servedBy: string }
+  /** Lets a model's own weights answer from now on: they are in the engine. */
+  arrived(modelId: string): void
+  /** Says why a model's own weights do not answer. */
+  missing(modelId: string, reason: string): void
 }
 
 /**
- * @param loaded the ids of the models whose weights are in the engine
+ * @param missing why a model's weights are not in the engine, by its id; all others are there
  * @param strict whether a model without weights is refused rather than answered by the embedded one
  */
 export function createModelDirectory(
   catalog: readonly CatalogModel[],
-  loaded: ReadonlySet<string>,
+  missing: ReadonlyMap<string, string>,
   { strict }: { strict: boolean },
 ): ModelDirectory {
-  const statuses = new Map(catalog.map((model) => [model.id, statusOf(model, loaded, strict)]))
+  const models = new Map(catalog.map((model) => [model.id, model]))
+  const statuses = new Map<string, ModelStatus>()
 
   const directory: ModelDirectory = {
     list: () => [...statuses.values()],
@@ -49,16 +54,24 @@ export function createModelDirectory(
       }
       return { ...status, servedBy: status.servedBy }
     },
+    arrived(modelId) {
+      const model = models.get(modelId)!
+      statuses.set(modelId, { model, state: 'ready', servedBy: modelId, reason: undefined })
+    },
+    missing(modelId, reason) {
+      const model = models.get(modelId)!
+      const status: ModelStatus = strict
+        ? { model, state: 'unavailable', servedBy: undefined, reason }
+        : { model, state: 'substituted', servedBy: EMBEDDED_MODEL_ID, reason }
+      statuses.set(modelId, status)
+    },
+  }
+  for (const { id } of catalog) {
+    const reason = missing.get(id)
+    if (reason === undefined) directory.arrived(id)
+    else directory.missing(id, reason)
   }
   return directory
-}
-
-function statusOf(model: CatalogModel, loaded: ReadonlySet<string>, strict: boolean): ModelStatus {
-  if (loaded.has(model.id)) return { model, state: 'ready', servedBy: model.id, reason: undefined }
-  const reason = 'its weights are not on this machine.'
-  return strict
-    ? { model, state: 'unavailable', servedBy: undefined, reason }
-    : { model, state: 'substituted', servedBy: EMBEDDED_MODEL_ID, reason }
 }
 
 /** A name from a client, cut to what an error message can bear. */

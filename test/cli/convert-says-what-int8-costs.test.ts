@@ -58,7 +58,7 @@ describe('valence convert', () => {
       largestScoreDifference: expect.any(Number),
       source: 'built-in',
     })
-    expect(valence(['models', '--models-dir', models]).stdout).toContain(`weights: ${to}\n`)
+    expect(valence(['models', '--models-dir', models]).stdout).toContain(`weights: ${to} (`)
     const answer = valence(['classify', '--models-dir', models, 'w1 w2'])
     expect(answer).toMatchObject({ status: 0, stderr: '' })
   })

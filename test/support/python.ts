@@ -21,7 +21,7 @@ export function warnWithoutPython(): void {
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
 /** The machine's proxy must not come between a client and a server of the tests. */
-const WITHOUT_PROXY = { NO_PROXY: '127.0.0.1', no_proxy: '127.0.0.1' }
+const WITHOUT_PROXY = { NO_PROXY: '127.0.0.1,localhost', no_proxy: '127.0.0.1,localhost' }
 
 /** Runs a program to its end; it does not judge the exit code. */
 export function runToEnd(command: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {

@@ -12,19 +12,25 @@ export type RunningServer = {
   stop(): Promise<number | null>
 }
 
+/** No test may reach for the network, or find what whoever runs it has in the cache; one with a Hub of its own says so. */
+const NO_HUB = { VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' }
+
 const START_WITHIN_MS = 20_000
 
 /** Starts a server on a free port and waits until it says that it is ready. */
 export async function startTestServer(flags: string[] = [], env: Record<string, string> = {}): Promise<RunningServer> {
   const child = spawn(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0', ...flags], {
-    env: { ...process.env, VALENCE_API_KEYS: '', ...env },
+    env: { ...process.env, ...NO_HUB, VALENCE_API_KEYS: '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
   child.stderr.on('data', (chunk) => (output += chunk))
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const url = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the server was not ready in time:\n${output}`)), START_WITHIN_MS)
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      reject(new Error(`the server was not ready in time:\n${output}`))
+    }, START_WITHIN_MS)
     void exited.then((code) => reject(new Error(`the server ended with ${code}:\n${output}`)))
     createInterface({ input: child.stdout }).on('line', (line) => {
       output += `${line}\n`

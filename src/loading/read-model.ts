@@ -1,0 +1,14 @@
+import { type ModelFolder, openModelFolder } from '../convert/model-folder.ts'
+import type { EngineModel } from '../engine/engine.ts'
+
+/** A model's files in memory, as they cross from one thread to another. */
+export type ModelFiles = ModelFolder<EngineModel['network']>
+
+/**
+ * Reads a model's folder into memory. Every model comes this way, at the start and later.
+ *
+ * @throws Error that names the file and what is wrong with it
+ */
+export function readModel(folder: string): ModelFiles {
+  return openModelFolder(folder)
+}
