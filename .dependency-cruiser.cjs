@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   // Conversion ends in the engine's form of a network, so it knows that form; and it measures what it has written by
   // running it, against floats.
   '^src/convert/': [
-    '^src/engine/(network|activation|backend)\\.ts$',
+    '^src/engine/(network|activation|backend|self-test)\\.ts$',
     '^src/engine/onnx/backend\\.ts$',
     '^src/engine/tokenizer/tokenizer\\.ts$',
   ],

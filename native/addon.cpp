@@ -162,6 +162,45 @@ napi_value kernelNames(napi_env env, napi_value*) {
   return names;
 }
 
+// A model on its way: packing a hundred megabytes takes a tenth of a second, which the event loop must not lose.
+struct Loading {
+  std::unique_ptr<LoadedModel> loaded;
+  Network network;
+  std::vector<QuantisedLayer> layers;
+  napi_deferred deferred;
+  napi_async_work work;
+  std::string error;
+};
+
+void packModel(napi_env, void* data) {
+  auto* loading = (Loading*)data;
+  try {
+    loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
+  } catch (const std::bad_alloc&) {
+    loading->error = "out of memory";
+  }
+}
+
+void modelIsPacked(napi_env env, napi_status, void* data) {
+  std::unique_ptr<Loading> loading((Loading*)data);
+  napi_delete_async_work(env, loading->work);
+  napi_value result;
+  if (!loading->loaded->model) {
+    napi_delete_reference(env, loading->loaded->source);
+    napi_create_string_utf8(env, loading->error.c_str(), NAPI_AUTO_LENGTH, &result);
+    napi_create_error(env, nullptr, result, &result);
+    napi_reject_deferred(env, loading->deferred, result);
+    return;
+  }
+  const auto release = [](napi_env env, void* object, void*) {
+    auto* loaded = (LoadedModel*)object;
+    napi_delete_reference(env, loaded->source);
+    delete loaded;
+  };
+  napi_create_external(env, loading->loaded.release(), release, nullptr, &result);
+  napi_resolve_deferred(env, loading->deferred, result);
+}
+
 napi_value loadModel(napi_env env, napi_value* arguments) {
   const napi_value source = arguments[0];
   Network network;
@@ -202,14 +241,14 @@ napi_value loadModel(napi_env env, napi_value* arguments) {
                       norm(env, layer, "attentionNorm", hidden), norm(env, layer, "outputNorm", hidden)});
   }
 
-  auto loaded = std::make_unique<LoadedModel>();
-  loaded->model = std::make_shared<const Model>(network, layers);
-  check(env, napi_create_reference(env, source, 1, &loaded->source));
-  return handle(env, loaded.release(), [](napi_env env, void* object, void*) {
-    auto* loaded = (LoadedModel*)object;
-    napi_delete_reference(env, loaded->source);
-    delete loaded;
-  });
+  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), nullptr, nullptr, {}};
+  napi_value promise, title;
+  check(env, napi_create_reference(env, source, 1, &loading->loaded->source));
+  check(env, napi_create_promise(env, &loading->deferred, &promise));
+  check(env, napi_create_string_utf8(env, "valence", NAPI_AUTO_LENGTH, &title));
+  check(env, napi_create_async_work(env, nullptr, title, packModel, modelIsPacked, loading, &loading->work));
+  check(env, napi_queue_async_work(env, loading->work));
+  return promise;
 }
 
 struct Waiting {

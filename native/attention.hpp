@@ -20,8 +20,8 @@ struct AttentionScratch {
   int innerTokens;   // the tokens, padded to the tile's step
   int outerTokens;   // the tokens, padded to whole panels
   int outerWidth;    // the head's width, padded to whole panels
-  int8_t* keys;      // [outerTokens / 64][inner / 4][64][4]
-  int8_t* values;    // [outerWidth / 64][innerTokens / 4][64][4]
+  int8_t* keys;      // [outerTokens / 32][inner / 4][32][4]
+  int8_t* values;    // [outerWidth / 32][innerTokens / 4][32][4]
   float* keyScales;  // [outerTokens]
   int32_t* keyOffsets;   // [outerTokens], 128 · Σ key
   float* valueScales;    // [outerTokens]
@@ -91,42 +91,45 @@ inline Ints interleaved(const Ints rows[4]) {
          shiftLeft<24>(rows[3]);
 }
 
-// A key is a column of its panel: four of its numbers lie together, then the next token's four.
+// A key is a column of its panel: four of its numbers lie together, then the next token's four. Columns past the last
+// token keep what was there: each makes only its own sum, which nobody looks at.
 void packKeys(const AttentionCall& call, const AttentionScratch& at) {
-  alignas(64) int8_t key[kLongestHead];
+  alignas(64) int8_t key[kLongestHead] = {};
   meansOf(call.keys, call.tokens, call.width, call.stride, at.keyMeans);
-  for (int token = 0; token < at.outerTokens; token++) {
-    __builtin_memset(key, 0, sizeof(key));
-    int32_t sum = 0;
-    float scale = 1;
-    if (token < call.tokens) {
-      const float* row = call.keys + (size_t)token * call.stride;
-      scale = scaleOfRow(row, at.keyMeans, call.width);
-      const Floats inverse = all(1.0f / scale);
-      for (int i = 0; i < call.width; i += 16) storeBytes(key + i, toInts(centred(row, at.keyMeans, i, call.width) * inverse));
-      for (int i = 0; i < call.width; i++) sum += key[i];
+  for (int token = 0; token < call.tokens; token++) {
+    const float* row = call.keys + (size_t)token * call.stride;
+    const float scale = scaleOfRow(row, at.keyMeans, call.width);
+    const Floats inverse = all(1.0f / scale);
+    Ints sum = allInts(0);
+    for (int i = 0; i < call.width; i += 16) {
+      const Ints whole = toInts(centred(row, at.keyMeans, i, call.width) * inverse);
+      sum = sum + whole;
+      storeBytes(key + i, whole);
     }
     at.keyScales[token] = scale;
-    at.keyOffsets[token] = kZeroPoint * sum;
+    at.keyOffsets[token] = kZeroPoint * sumOf(sum);
     int8_t* column = at.keys + (size_t)(token / kPanelColumns) * at.inner * kPanelColumns + (token % kPanelColumns) * 4;
     for (int i = 0; i < at.inner; i += 4) __builtin_memcpy(column + (size_t)i * kPanelColumns, key + i, 4);
   }
 }
 
-// Four tokens' values lie together, then the next column's four.
+// Four tokens' values lie together, then the next column's four. Tokens past the last one keep what was there: their
+// weights are 0.
 void packValues(const AttentionCall& call, const AttentionScratch& at) {
   meansOf(call.values, call.tokens, call.width, call.stride, at.valueMeans);
-  for (int token = 0; token < at.outerTokens; token++) {
-    const float* row = call.values + (size_t)token * call.stride;
-    at.valueScales[token] = token < call.tokens ? scaleOfRow(row, at.valueMeans, call.width) : 0;
-  }
-  for (int token = 0; token < at.innerTokens; token += 4) {
-    for (int column = 0; column < at.outerWidth; column += 16) {
-      Ints rows[4];
-      for (int i = 0; i < 4; i++) {
-        const bool inside = token + i < call.tokens && column < call.width;
+  for (int token = 0; token < call.tokens; token += 4) {
+    const int count = call.tokens - token < 4 ? call.tokens - token : 4;
+    Floats inverses[4];
+    for (int i = 0; i < count; i++) {
+      const float scale = scaleOfRow(call.values + (size_t)(token + i) * call.stride, at.valueMeans, call.width);
+      at.valueScales[token + i] = scale;
+      inverses[i] = all(1.0f / scale);
+    }
+    for (int column = 0; column < call.width; column += 16) {
+      Ints rows[4] = {allInts(0), allInts(0), allInts(0), allInts(0)};
+      for (int i = 0; i < count; i++) {
         const float* row = call.values + (size_t)(token + i) * call.stride;
-        rows[i] = inside ? toInts(centred(row, at.valueMeans, column, call.width) * all(1.0f / at.valueScales[token + i])) : allInts(0);
+        rows[i] = toInts(centred(row, at.valueMeans, column, call.width) * inverses[i]);
       }
       int8_t* panel = at.values + (size_t)(column / kPanelColumns) * at.innerTokens * kPanelColumns;
       storeInts(panel + (size_t)token * kPanelColumns + (column % kPanelColumns) * 4, interleaved(rows));
@@ -160,7 +163,8 @@ void softmaxRow(const AttentionCall& call, const AttentionScratch& at, int row) 
   Floats sum = all(0), heaviest = all(0);
   for (int i = 0; i < tokens; i += 16) {
     const Floats weight = keepFirst(exponential(load(scores + i) - top), tokens - i, all(0));
-    const Floats scaled = weight * load(at.valueScales + i);
+    // Behind the last token the scales may be anything, even not a number, which times 0 is not 0.
+    const Floats scaled = keepFirst(weight * load(at.valueScales + i), tokens - i, all(0));
     sum = sum + weight;
     heaviest = max(heaviest, scaled);
     store(scores + i, scaled);

@@ -34,7 +34,7 @@ const ADDON = 'addon.cpp'
 
 const sources = readdirSync(folder)
   .filter((name) => /\.(cpp|hpp|mjs)$/.test(name))
-  .sort()
+  .toSorted()
 const kernelSources = sources.filter((name) => name.endsWith('.cpp') && name !== ADDON)
 
 /** @returns what stands in the way, if anything does */

@@ -29,52 +29,41 @@ constexpr int kWeightStride = kPanelColumns * 4;        // bytes from four input
 constexpr int kStepBytes = 16 * kWeightStride;          // a tile of weights: 64 inputs
 constexpr int kSumStride = kPanelColumns * sizeof(int32_t);
 
-// Up to 16 rows by 64 columns: four tiles of sums.
+inline void fetch(const int8_t* weights) {
+  for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)weights + line, _MM_HINT_T1);
+}
+
+// Up to 16 rows.
 inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
   _tile_zero(0);
   _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
-  for (int i = 0; i < inputs; i += 64) {
-    const int8_t* weights = panel + (size_t)i / 64 * kStepBytes;
+  for (int i = 0; i < inputs; i += 64, panel += kStepBytes) {
     _tile_loadd(4, input + i, stride);
-    _tile_loadd(5, weights, kWeightStride);
-    _tile_dpbusd(0, 4, 5);
-    _tile_loadd(6, weights + 64, kWeightStride);
-    _tile_dpbusd(1, 4, 6);
-    _tile_loadd(5, weights + 128, kWeightStride);
-    _tile_dpbusd(2, 4, 5);
-    _tile_loadd(6, weights + 192, kWeightStride);
-    _tile_dpbusd(3, 4, 6);
-    if (next) {
-      for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)next + (size_t)i / 64 * kStepBytes + line, _MM_HINT_T1);
-    }
+    _tile_loadd(6, panel, kWeightStride);
+    _tile_dpbusd(0, 4, 6);
+    _tile_loadd(7, panel + 64, kWeightStride);
+    _tile_dpbusd(1, 4, 7);
+    if (next) fetch(next + (size_t)i * kPanelColumns);
   }
   _tile_stored(0, sums, kSumStride);
   _tile_stored(1, sums + 16, kSumStride);
-  _tile_stored(2, sums + 32, kSumStride);
-  _tile_stored(3, sums + 48, kSumStride);
 }
 
-// Up to 32 rows by 32 columns.
 inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (int i = 0; i < inputs; i += 64) {
-    const int8_t* weights = panel + (size_t)i / 64 * kStepBytes;
+  for (int i = 0; i < inputs; i += 64, panel += kStepBytes) {
     _tile_loadd(4, input + i, stride);
-    _tile_loadd(6, weights, kWeightStride);
+    _tile_loadd(6, panel, kWeightStride);
     _tile_dpbusd(0, 4, 6);
-    _tile_loadd(7, weights + 64, kWeightStride);
+    _tile_loadd(7, panel + 64, kWeightStride);
     _tile_dpbusd(1, 4, 7);
     _tile_loadd(5, input + 16 * stride + i, stride);
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
-    if (next) {
-      for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)next + (size_t)i / 64 * kStepBytes + line, _MM_HINT_T1);
-    }
+    if (next) fetch(next + (size_t)i * kPanelColumns);
   }
   _tile_stored(0, sums, kSumStride);
   _tile_stored(1, sums + 16, kSumStride);
@@ -85,8 +74,7 @@ inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int
 // Rows past `rows` are read and multiplied as well; nobody looks at their sums.
 void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
   if (rows <= 16) return tile16(input, stride, panel, inputs, next, sums);
-  tile32(input, stride, panel, inputs, nullptr, sums);
-  tile32(input, stride, panel + 128, inputs, next, sums + 32);
+  tile32(input, stride, panel, inputs, next, sums);
 }
 
 }  // namespace

@@ -17,28 +17,26 @@ inline void endTiles() {}
 
 template <int rows>
 inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, int32_t* sums) {
-  for (int half = 0; half < kPanelColumns; half += 32) {
-    __m256i sum[rows][4];
-    for (int row = 0; row < rows; row++)
-      for (int i = 0; i < 4; i++) sum[row][i] = _mm256_setzero_si256();
-    for (int input4 = 0; input4 < inputs; input4 += 4) {
-      const int8_t* at = panel + (size_t)input4 * kPanelColumns + half * 4;
-      __m256i x[rows];
-      for (int row = 0; row < rows; row++) {
-        int32_t four;
-        __builtin_memcpy(&four, input + row * stride + input4, 4);
-        x[row] = _mm256_set1_epi32(four);
-      }
-#pragma GCC unroll 4
-      for (int i = 0; i < 4; i++) {
-        const __m256i weights = _mm256_loadu_si256((const __m256i*)(at + i * 32));
-#pragma GCC unroll 3
-        for (int row = 0; row < rows; row++) sum[row][i] = _mm256_dpbusd_avx_epi32(sum[row][i], x[row], weights);
-      }
+  __m256i sum[rows][4];
+  for (int row = 0; row < rows; row++)
+    for (int i = 0; i < 4; i++) sum[row][i] = _mm256_setzero_si256();
+  for (int input4 = 0; input4 < inputs; input4 += 4) {
+    const int8_t* at = panel + (size_t)input4 * kPanelColumns;
+    __m256i x[rows];
+    for (int row = 0; row < rows; row++) {
+      int32_t four;
+      __builtin_memcpy(&four, input + row * stride + input4, 4);
+      x[row] = _mm256_set1_epi32(four);
     }
-    for (int row = 0; row < rows; row++)
-      for (int i = 0; i < 4; i++) _mm256_store_si256((__m256i*)(sums + row * kPanelColumns + half + i * 8), sum[row][i]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+      const __m256i weights = _mm256_loadu_si256((const __m256i*)(at + i * 32));
+#pragma GCC unroll 3
+      for (int row = 0; row < rows; row++) sum[row][i] = _mm256_dpbusd_avx_epi32(sum[row][i], x[row], weights);
+    }
   }
+  for (int row = 0; row < rows; row++)
+    for (int i = 0; i < 4; i++) _mm256_store_si256((__m256i*)(sums + row * kPanelColumns + i * 8), sum[row][i]);
 }
 
 void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t*, int32_t* sums) {

@@ -7,12 +7,14 @@
 
 namespace {
 
-// 6 rows by 64 columns are 24 accumulators; with 4 registers of weights and 4 of inputs that is all 32.
-constexpr int kTileRows = 6;
+// 12 rows by 32 columns are 24 accumulators; with 2 registers of weights and 6 of inputs that is all 32. Twice as many
+// columns by half as many rows would read twice the weights from the second-level cache, which is too slow for two
+// multiplications a cycle.
+constexpr int kTileRows = 12;
 // The loop below is unrolled by 4 steps of 4 inputs.
 constexpr int kAttentionStep = 16;
 
-// Rows shared out evenly, since a tile of one row costs nearly as much as a tile of three.
+// Rows shared out evenly, since a tile of one row takes as long as a tile of four: its sums wait for each other.
 inline int rowsOfTile(int left) {
   const int tiles = (left + kTileRows - 1) / kTileRows;
   return (left + tiles - 1) / tiles;
@@ -22,42 +24,54 @@ inline void beginTiles() {}
 inline void endTiles() {}
 
 // In assembly, because GCC 12 spills the accumulators of the same loop written with intrinsics, at half the speed.
-// Registers: zmm0–3 weights, zmm4–7 inputs of a row, zmm8–31 accumulators, four a row.
-#define DOTS(in, a, b, c, d)                                                                                   \
-  "vpdpbusd %%zmm0, %%zmm" in ", %%zmm" a "\n vpdpbusd %%zmm1, %%zmm" in ", %%zmm" b                           \
-  "\n vpdpbusd %%zmm2, %%zmm" in ", %%zmm" c "\n vpdpbusd %%zmm3, %%zmm" in ", %%zmm" d "\n"
-#define ROW0(at) "vpbroadcastd " at "(%[x]), %%zmm4\n" DOTS("4", "8", "9", "10", "11")
-#define ROW1(at) "vpbroadcastd " at "(%[x],%[s]), %%zmm5\n" DOTS("5", "12", "13", "14", "15")
-#define ROW2(at) "vpbroadcastd " at "(%[x],%[s],2), %%zmm6\n" DOTS("6", "16", "17", "18", "19")
-#define ROW3(at) "vpbroadcastd " at "(%[y]), %%zmm7\n" DOTS("7", "20", "21", "22", "23")
-#define ROW4(at) "vpbroadcastd " at "(%[y],%[s]), %%zmm4\n" DOTS("4", "24", "25", "26", "27")
-#define ROW5(at) "vpbroadcastd " at "(%[y],%[s],2), %%zmm5\n" DOTS("5", "28", "29", "30", "31")
+// Registers: zmm0–1 weights, zmm2–7 inputs of a row, zmm8–31 accumulators, two a row.
+#define DOTS(in, a, b) "vpdpbusd %%zmm0, %%zmm" in ", %%zmm" a "\n vpdpbusd %%zmm1, %%zmm" in ", %%zmm" b "\n"
+#define ROW0(at) "vpbroadcastd " at "(%[x]), %%zmm2\n" DOTS("2", "8", "9")
+#define ROW1(at) "vpbroadcastd " at "(%[x],%[s]), %%zmm3\n" DOTS("3", "10", "11")
+#define ROW2(at) "vpbroadcastd " at "(%[x],%[s],2), %%zmm4\n" DOTS("4", "12", "13")
+#define ROW3(at) "vpbroadcastd " at "(%[y]), %%zmm5\n" DOTS("5", "14", "15")
+#define ROW4(at) "vpbroadcastd " at "(%[y],%[s]), %%zmm6\n" DOTS("6", "16", "17")
+#define ROW5(at) "vpbroadcastd " at "(%[y],%[s],2), %%zmm7\n" DOTS("7", "18", "19")
+#define ROW6(at) "vpbroadcastd " at "(%[z]), %%zmm2\n" DOTS("2", "20", "21")
+#define ROW7(at) "vpbroadcastd " at "(%[z],%[s]), %%zmm3\n" DOTS("3", "22", "23")
+#define ROW8(at) "vpbroadcastd " at "(%[z],%[s],2), %%zmm4\n" DOTS("4", "24", "25")
+#define ROW9(at) "vpbroadcastd " at "(%[v]), %%zmm5\n" DOTS("5", "26", "27")
+#define ROW10(at) "vpbroadcastd " at "(%[v],%[s]), %%zmm6\n" DOTS("6", "28", "29")
+#define ROW11(at) "vpbroadcastd " at "(%[v],%[s],2), %%zmm7\n" DOTS("7", "30", "31")
 #define ROWS1(at) ROW0(at)
 #define ROWS2(at) ROWS1(at) ROW1(at)
 #define ROWS3(at) ROWS2(at) ROW2(at)
 #define ROWS4(at) ROWS3(at) ROW3(at)
 #define ROWS5(at) ROWS4(at) ROW4(at)
 #define ROWS6(at) ROWS5(at) ROW5(at)
-#define WEIGHTS(a, b, c, d)                                                                                    \
-  "vmovdqu64 " a "(%[w]), %%zmm0\n vmovdqu64 " b "(%[w]), %%zmm1\n"                                            \
-  "vmovdqu64 " c "(%[w]), %%zmm2\n vmovdqu64 " d "(%[w]), %%zmm3\n"
-#define FETCH(a, b, c, d)                                                                                      \
-  "prefetcht1 " a "(%[n])\n prefetcht1 " b "(%[n])\n prefetcht1 " c "(%[n])\n prefetcht1 " d "(%[n])\n"
+#define ROWS7(at) ROWS6(at) ROW6(at)
+#define ROWS8(at) ROWS7(at) ROW7(at)
+#define ROWS9(at) ROWS8(at) ROW8(at)
+#define ROWS10(at) ROWS9(at) ROW9(at)
+#define ROWS11(at) ROWS10(at) ROW10(at)
+#define ROWS12(at) ROWS11(at) ROW11(at)
+#define WEIGHTS(a, b) "vmovdqu64 " a "(%[w]), %%zmm0\n vmovdqu64 " b "(%[w]), %%zmm1\n"
+#define FETCH(a, b) "prefetcht1 " a "(%[n])\n prefetcht1 " b "(%[n])\n"
+#define NO_FETCH(a, b)
 #define CLEAR(a, b, c, d)                                                                                      \
   "vpxord %%zmm" a ",%%zmm" a ",%%zmm" a "\n vpxord %%zmm" b ",%%zmm" b ",%%zmm" b "\n"                        \
   "vpxord %%zmm" c ",%%zmm" c ",%%zmm" c "\n vpxord %%zmm" d ",%%zmm" d ",%%zmm" d "\n"
-#define SAVE(at, a, b, c, d)                                                                                   \
-  "vmovdqa64 %%zmm" a ", 0+" at "(%[o])\n vmovdqa64 %%zmm" b ", 64+" at "(%[o])\n"                             \
-  "vmovdqa64 %%zmm" c ", 128+" at "(%[o])\n vmovdqa64 %%zmm" d ", 192+" at "(%[o])\n"
 #define CLEAR_ALL                                                                                              \
   CLEAR("8", "9", "10", "11") CLEAR("12", "13", "14", "15") CLEAR("16", "17", "18", "19")                      \
   CLEAR("20", "21", "22", "23") CLEAR("24", "25", "26", "27") CLEAR("28", "29", "30", "31")
-#define SAVE1 SAVE("0", "8", "9", "10", "11")
-#define SAVE2 SAVE1 SAVE("256", "12", "13", "14", "15")
-#define SAVE3 SAVE2 SAVE("512", "16", "17", "18", "19")
-#define SAVE4 SAVE3 SAVE("768", "20", "21", "22", "23")
-#define SAVE5 SAVE4 SAVE("1024", "24", "25", "26", "27")
-#define SAVE6 SAVE5 SAVE("1280", "28", "29", "30", "31")
+#define SAVE(at, then, a, b) "vmovdqa64 %%zmm" a ", " at "(%[o])\n vmovdqa64 %%zmm" b ", " then "(%[o])\n"
+#define SAVE1 SAVE("0", "64", "8", "9")
+#define SAVE2 SAVE1 SAVE("128", "192", "10", "11")
+#define SAVE3 SAVE2 SAVE("256", "320", "12", "13")
+#define SAVE4 SAVE3 SAVE("384", "448", "14", "15")
+#define SAVE5 SAVE4 SAVE("512", "576", "16", "17")
+#define SAVE6 SAVE5 SAVE("640", "704", "18", "19")
+#define SAVE7 SAVE6 SAVE("768", "832", "20", "21")
+#define SAVE8 SAVE7 SAVE("896", "960", "22", "23")
+#define SAVE9 SAVE8 SAVE("1024", "1088", "24", "25")
+#define SAVE10 SAVE9 SAVE("1152", "1216", "26", "27")
+#define SAVE11 SAVE10 SAVE("1280", "1344", "28", "29")
+#define SAVE12 SAVE11 SAVE("1408", "1472", "30", "31")
 #define REGISTERS                                                                                              \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",   \
       "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
@@ -65,19 +79,19 @@ inline void endTiles() {}
 #define LOOP(ROWS, FETCH_AHEAD, SAVE_ALL)                                                                      \
   asm volatile(CLEAR_ALL                                                                                       \
                ".p2align 5\n1:\n"                                                                              \
-               WEIGHTS("0", "64", "128", "192") FETCH_AHEAD("0", "64", "128", "192") ROWS("0")                 \
-               WEIGHTS("256", "320", "384", "448") FETCH_AHEAD("256", "320", "384", "448") ROWS("4")           \
-               WEIGHTS("512", "576", "640", "704") FETCH_AHEAD("512", "576", "640", "704") ROWS("8")           \
-               WEIGHTS("768", "832", "896", "960") FETCH_AHEAD("768", "832", "896", "960") ROWS("12")          \
-               "add $1024, %[w]\n add $1024, %[n]\n add $16, %[x]\n add $16, %[y]\n dec %[k]\n jnz 1b\n"       \
+               WEIGHTS("0", "64") FETCH_AHEAD("0", "64") ROWS("0")                                             \
+               WEIGHTS("128", "192") FETCH_AHEAD("128", "192") ROWS("4")                                       \
+               WEIGHTS("256", "320") FETCH_AHEAD("256", "320") ROWS("8")                                       \
+               WEIGHTS("384", "448") FETCH_AHEAD("384", "448") ROWS("12")                                      \
+               "add $512, %[w]\n add $512, %[n]\n"                                                             \
+               "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"            \
                SAVE_ALL                                                                                        \
-               : [x] "+r"(x), [y] "+r"(y), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps)                           \
+               : [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [v] "+r"(v), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps) \
                : [s] "r"(stride), [o] "r"(sums)                                                                \
                : "memory", "cc", REGISTERS)
-#define NO_FETCH(a, b, c, d)
 
 void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
-  const uint8_t *x = input, *y = input + 3 * stride;
+  const uint8_t *x = input, *y = input + 3 * stride, *z = input + 6 * stride, *v = input + 9 * stride;
   const int8_t *w = panel, *n = next;
   long steps = inputs / 16;
 #define CASE(count)                                                   \
@@ -85,7 +99,9 @@ void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, in
     if (next) LOOP(ROWS##count, FETCH, SAVE##count);                  \
     else LOOP(ROWS##count, NO_FETCH, SAVE##count);                    \
     return;
-  switch (rows) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
+  switch (rows) {
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+  }
 }
 
 }  // namespace

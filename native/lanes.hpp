@@ -10,6 +10,14 @@ inline float sumOf(Floats a) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
+inline int32_t sumOf(Ints a) {
+  alignas(64) int32_t lanes[16];
+  storeInts(lanes, a);
+  int32_t sum = 0;
+  for (int i = 0; i < 16; i++) sum += lanes[i];
+  return sum;
+}
+
 inline float largestOf(Floats a) {
   const __m256 eight = _mm256_max_ps(lowHalf(a), highHalf(a));
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

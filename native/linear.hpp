@@ -3,7 +3,7 @@
 //   kTileRows                       the most rows of a tile
 //   rowsOfTile(rows left)           how many of them the next tile takes
 //   tile(input, stride, rows, panel, inputs, next, sums)
-//                                   sums[rows][64] = input[rows][inputs] · panel[inputs / 4][64][4], exactly;
+//                                   sums[rows][32] = input[rows][inputs] · panel[inputs / 4][32][4], exactly;
 //                                   `next`, where it is not null, is a panel to fetch ahead
 #pragma once
 
@@ -14,7 +14,7 @@ inline void writeRow(const LinearCall& call, int row, int column, const int32_t*
   const Linear& linear = *call.linear;
   const Floats inputScale = all(call.inputScales[row]);
   float* output = call.output + (size_t)row * call.outputStride + column;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
   for (int i = 0; i < kPanelColumns; i += 16) {
     const Floats exact = toFloats(load(sums + i) - load(linear.offsets + column + i));
     Floats value = fma(exact * inputScale, load(linear.scales + column + i), load(linear.bias + column + i));

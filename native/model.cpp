@@ -13,7 +13,7 @@ Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) 
   network_.layerCount = (int)layers_.size();
 }
 
-// [rows, columns] → panels of 64 rows, in which four columns of a row lie together: [rows / 64][columns / 4][64][4].
+// [rows, columns] → panels of 32 rows, in which four columns of a row lie together: [rows / 32][columns / 4][32][4].
 Linear Model::pack(const QuantisedMatrix& matrix) {
   Linear linear;
   linear.inputs = roundUp(matrix.columns, kInputStep);

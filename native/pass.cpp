@@ -12,7 +12,7 @@ constexpr int kFeedForwardRows = 96;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
 // A chunk of a product does at least this many multiplications, some 5 µs of them, so that taking it costs little.
-constexpr int64_t kChunkProducts = 1 << 20;
+constexpr int64_t kChunkProducts = 1 << 22;
 
 // Rows of the head's float matrix in a chunk.
 constexpr int kHeadRows = 32;
@@ -175,12 +175,14 @@ struct Pass {
 }  // namespace
 
 void Workspace::reserve(const Network& network, const Kernels& kernels, int tokens, int threads) {
-  const int width = roundUp(network.hidden, kPanelColumns), inner = roundUp(network.intermediate, kPanelColumns);
+  // Rows serve as inputs and as outputs, and the step of the inputs is a multiple of a panel.
+  static_assert(kInputStep % kPanelColumns == 0);
+  const int width = roundUp(network.hidden, kInputStep), inner = roundUp(network.intermediate, kInputStep);
   if (tokens > tokens_ || width > width_ || inner > inner_) {
     tokens_ = std::max(tokens, tokens_);
     width_ = std::max(width, width_);
     inner_ = std::max(inner, inner_);
-    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows, wide = roundUp(3 * width_, kPanelColumns);
+    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows, wide = 3 * width_;
     for (Array<float>* floats : {&x, &y, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
     for (Array<float>* floats : {&queryKeyValue, &firstQuery}) *floats = zeroed<float>(rows * wide);
     for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);

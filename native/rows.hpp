@@ -23,12 +23,36 @@ inline float scaleFor(Floats largest) {
   return scale > kSmallestScale ? scale : kSmallestScale;
 }
 
+// Sums and largest values run in four registers side by side, since each addition takes four cycles. Their order is part of
+// the result: every kernel has the same.
+struct Four {
+  Floats lanes[4] = {all(0), all(0), all(0), all(0)};
+};
+
+inline float sumOf(const Four& a) { return sumOf((a.lanes[0] + a.lanes[1]) + (a.lanes[2] + a.lanes[3])); }
+
+inline Floats largestOf(const Four& a) { return max(max(a.lanes[0], a.lanes[1]), max(a.lanes[2], a.lanes[3])); }
+
+// Calls step(register, first column, columns left) for every 16 columns of a row. Inlined, with whole registers first: for them
+// the compiler drops the masks.
+template <typename Step>
+inline __attribute__((always_inline)) void byLanes(int width, Step&& step) {
+  int i = 0;
+  for (; i + 64 <= width; i += 64) {
+    step(0, i, 16);
+    step(1, i + 16, 16);
+    step(2, i + 32, 16);
+    step(3, i + 48, 16);
+  }
+  for (int lane = 0; i < width; i += 16, lane++) step(lane, i, width - i);
+}
+
 void quantise(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
     const float* at = input + (size_t)row * stride;
-    Floats largest = all(0);
-    for (int i = 0; i < width; i += 16) largest = max(largest, magnitude(loadSome(at + i, width - i)));
-    scales[row] = scaleFor(largest);
+    Four largest;
+    byLanes(width, [&](int lane, int i, int left) { largest.lanes[lane] = max(largest.lanes[lane], magnitude(loadSome(at + i, left))); });
+    scales[row] = scaleFor(largestOf(largest));
     writeQuantised(at, width, scales[row], quantised + (size_t)row * quantisedStride);
   }
 }
@@ -38,25 +62,24 @@ void normalise(const float* input, const Norm& norm, float epsilon, int width, i
   for (int row = 0; row < rows; row++) {
     const float* from = input + (size_t)row * stride;
     float* to = output + (size_t)row * stride;
-    Floats sum = all(0);
-    for (int i = 0; i < width; i += 16) sum = sum + loadSome(from + i, width - i);
-    const float mean = sumOf(sum) / width;
+    Four sum;
+    byLanes(width, [&](int lane, int i, int left) { sum.lanes[lane] = sum.lanes[lane] + loadSome(from + i, left); });
+    const Floats mean = all(sumOf(sum) / width);
     // The mean first, then the squares around it: subtracting two large numbers would lose digits.
-    Floats squares = all(0);
-    for (int i = 0; i < width; i += 16) {
-      const Floats centred = keepFirst(loadSome(from + i, width - i) - all(mean), width - i, all(0));
-      squares = fma(centred, centred, squares);
-    }
-    const float factor = 1.0f / sqrtf(sumOf(squares) / width + epsilon);
-    Floats largest = all(0);
-    for (int i = 0; i < width; i += 16) {
-      const int left = width - i;
-      const Floats centred = (loadSome(from + i, left) - all(mean)) * all(factor);
+    Four squares;
+    byLanes(width, [&](int lane, int i, int left) {
+      const Floats centred = keepFirst(loadSome(from + i, left) - mean, left, all(0));
+      squares.lanes[lane] = fma(centred, centred, squares.lanes[lane]);
+    });
+    const Floats factor = all(1.0f / sqrtf(sumOf(squares) / width + epsilon));
+    Four largest;
+    byLanes(width, [&](int lane, int i, int left) {
+      const Floats centred = (loadSome(from + i, left) - mean) * factor;
       const Floats value = fma(centred, loadSome(norm.weight + i, left), loadSome(norm.bias + i, left));
-      largest = max(largest, magnitude(keepFirst(value, left, all(0))));
+      largest.lanes[lane] = max(largest.lanes[lane], magnitude(keepFirst(value, left, all(0))));
       storeSome(to + i, value, left);
-    }
-    scales[row] = scaleFor(largest);
+    });
+    scales[row] = scaleFor(largestOf(largest));
     writeQuantised(to, width, scales[row], quantised + (size_t)row * quantisedStride);
   }
 }
@@ -82,8 +105,8 @@ void embed(const Network& network, int32_t word, int position, int32_t type, flo
 }
 
 float dot(const float* a, const float* b, int count) {
-  Floats sum = all(0);
-  for (int i = 0; i < count; i += 16) sum = fma(loadSome(a + i, count - i), loadSome(b + i, count - i), sum);
+  Four sum;
+  byLanes(count, [&](int lane, int i, int left) { sum.lanes[lane] = fma(loadSome(a + i, left), loadSome(b + i, left), sum.lanes[lane]); });
   return sumOf(sum);
 }
 

@@ -42,7 +42,9 @@ describe.each(snippets)('$language: $code', ({ language, code, output }) => {
     const { stdout, stderr } = await run(language, code.replaceAll(DOCUMENTED_URL, server.url))
     expect(withoutNumbers(stdout), stderr).toBe(withoutNumbers(output))
     const shown = scoresIn(output)
-    scoresIn(stdout).forEach((score, index) => expect(Math.abs(score - shown[index]!)).toBeLessThan(TOLERANCE))
+    for (const [index, score] of scoresIn(stdout).entries()) {
+      expect(Math.abs(score - shown[index]!)).toBeLessThan(TOLERANCE)
+    }
   })
 })
 

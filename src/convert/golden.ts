@@ -1,14 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { Value } from 'typebox/value'
+import type { GoldenText } from '../engine/self-test.ts'
 import { readJsonFile } from './text-file.ts'
-
-/** A text's tokens with what the network says of them in floats: what a backend is tested against when it starts. */
-export type GoldenText = {
-  ids: Int32Array
-  typeIds: Int32Array
-  /** [labels], of fp32 on ONNX Runtime */
-  logits: Float32Array
-}
 
 /** The file that has them, in a model's folder. */
 export const GOLDEN_FILE = 'golden.json'

@@ -3,8 +3,10 @@ import { setImmediate } from 'node:timers/promises'
 import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
 import { createBatcher, type QueuedText } from './batcher.ts'
+import { loadAddon } from './native/addon.ts'
 import type { Network, OnnxFile } from './network.ts'
 import { type BackendChoice, type BackendName, createPools } from './pools.ts'
+import type { GoldenText } from './self-test.ts'
 import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
 
 /** A model that the engine can run. */
@@ -14,6 +16,8 @@ export type EngineModel = {
   tokenizer: Tokenizer
   /** in the order of the logits */
   labels: string[]
+  /** what a backend is tested with before it may answer; none is no test */
+  golden: readonly GoldenText[]
   /** what makes scores of the logits where a request does not say */
   activation: Activation
 }
@@ -82,6 +86,7 @@ export function createEngine(options: {
   })
   const pools = createPools({
     backend: options.backend,
+    addon: loadAddon(),
     threads: options.workers,
     onFailure: options.onWorkerFailure,
     onIdle: batcher.dispatch,
@@ -89,7 +94,8 @@ export function createEngine(options: {
 
   return {
     async load(model, { whileServing } = { whileServing: false }) {
-      const backend = await pools.load(model.id, model.network, whileServing)
+      const { id, network, golden } = model
+      const backend = await pools.load(id, network, { golden, whileServing })
       models.set(model.id, model)
       batcher.dispatch()
       return backend

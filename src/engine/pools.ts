@@ -1,8 +1,13 @@
+import { setTimeout } from 'node:timers/promises'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import { loadAddon } from './native/addon.ts'
+import type { Addon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
 import type { Network, OnnxFile } from './network.ts'
 import { createPool, type Pool } from './pool.ts'
+import { type GoldenText, selfTest } from './self-test.ts'
+
+/** A worker is busy for some milliseconds at a time. */
+const RETRY_MS = 2
 
 /** What runs a model's packs: kernels of the addon by their name, or ONNX Runtime in worker threads. */
 export type BackendName = 'amx' | 'avx512-vnni' | 'avx-vnni' | 'avx2' | 'onnxruntime'
@@ -10,13 +15,20 @@ export type BackendName = 'amx' | 'avx512-vnni' | 'avx-vnni' | 'avx2' | 'onnxrun
 /** `auto` takes the fastest that there is; `native` any of the addon's kernels. */
 export type BackendChoice = 'auto' | 'native' | BackendName
 
+export type LoadOptions = {
+  /** texts to test the backend with before it may answer; none is no test */
+  golden: readonly GoldenText[]
+  /** whether packs of other models are to be run meanwhile */
+  whileServing: boolean
+}
+
 /** All the engine's pools behind one face: every model goes to the one that runs it. */
 export type Pools = {
   /**
-   * @param whileServing whether packs of other models are to be run meanwhile
    * @returns what the model runs on
+   * @throws Error where every backend fails its test
    */
-  load(modelId: string, network: Network | OnnxFile, whileServing?: boolean): Promise<BackendName>
+  load(modelId: string, network: Network | OnnxFile, options: LoadOptions): Promise<BackendName>
   /** whether something is there that can run a text */
   canRun(): boolean
   /** whether a pack of the model may be given now */
@@ -27,33 +39,49 @@ export type Pools = {
 }
 
 /**
- * @param onFailure told when a worker thread died
+ * @param addon the native kernels, where they are built
+ * @param onFailure told when a worker thread died, or a backend is not used because it failed its test
  * @param onIdle told when a pack may be given again
  * @throws Error where the choice is not to be had on this machine
  */
 export function createPools(options: {
   backend: BackendChoice
+  addon: Addon | undefined
   threads: number
   onFailure: (error: Error) => void
   onIdle: () => void
 }): Pools {
-  const { backend, threads, onIdle } = options
-  const native = backend === 'onnxruntime' ? undefined : openNative(backend, threads, onIdle)
+  const { backend, addon, threads, onFailure, onIdle } = options
+  const native = backend === 'onnxruntime' ? undefined : openNative(backend, addon, threads, onIdle)
   const poolOf = new Map<string, Pick<Pool, 'idle' | 'run'>>()
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
+  /** @returns why the pool is not to be used for the model, if it is not */
+  async function loadInto<Model>(
+    pool: Pool<Model>,
+    modelId: string,
+    network: Model,
+    { golden, whileServing }: LoadOptions,
+  ): Promise<string | undefined> {
+    await pool.load(modelId, network, whileServing)
+    const wrong = golden.length > 0 ? await selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
+    if (wrong === undefined) poolOf.set(modelId, pool)
+    return wrong
+  }
+
   return {
-    async load(modelId, network, whileServing) {
+    async load(modelId, network, loadOptions) {
       // A ready-made ONNX file is ONNX Runtime's, whatever else there is.
       if (native && !('onnxPath' in network)) {
-        await native.pool.load(modelId, network)
-        poolOf.set(modelId, native.pool)
-        return native.kernels
+        const wrong = await loadInto(native.pool, modelId, network, loadOptions)
+        if (wrong === undefined) return native.kernels
+        const failed = `the ${native.kernels} kernels failed their test, so ONNX Runtime answers`
+        onFailure(new Error(`${modelId}: ${failed}: ${wrong}`))
       }
       workers ??= createPool(threads, options)
-      await workers.load(modelId, network, whileServing)
-      poolOf.set(modelId, workers)
+      const wrong = await loadInto(workers, modelId, network, loadOptions)
+      if (wrong !== undefined) throw new Error(`${modelId} cannot be trusted on this machine: ${wrong}`)
       return 'onnxruntime'
     },
     canRun: () => native !== undefined || (workers?.canRun() ?? false),
@@ -65,12 +93,22 @@ export function createPools(options: {
   }
 }
 
+/** Runs a pack outside the queue, which may leave the pool no rest while others are served. */
+async function runWhenFree(
+  pool: Pick<Pool, 'idle' | 'run'>,
+  modelId: string,
+  pack: EncodedText[],
+): Promise<PackAnswer[]> {
+  while (pool.idle() === 0) await setTimeout(RETRY_MS)
+  return pool.run(modelId, pack)
+}
+
 function openNative(
   backend: Exclude<BackendChoice, 'onnxruntime'>,
+  addon: Addon | undefined,
   threads: number,
   onIdle: () => void,
 ): { pool: Pool<Network>; kernels: BackendName } | undefined {
-  const addon = loadAddon()
   const available = addon?.kernels() ?? []
   const wanted = backend === 'auto' || backend === 'native' ? available[0] : available.find((name) => name === backend)
   if (addon && wanted !== undefined) {

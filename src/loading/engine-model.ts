@@ -12,11 +12,12 @@ import type { ModelFiles } from './read-model.ts'
  * @throws Error that names the file, where its labels are not the model's or its tokenizer cannot be made
  */
 export function engineModel(model: CatalogModel, folder: string, files: ModelFiles): EngineModel {
-  const { config, network, tokenizerFiles } = files
+  const { config, network, tokenizerFiles, golden = [] } = files
   return {
     id: model.id,
     network,
     tokenizer: createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens }),
+    golden,
     labels: labelsOf(model, config, folder),
     activation: defaultActivation(config),
   }

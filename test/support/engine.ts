@@ -23,13 +23,25 @@ export function embeddedModel(): { network: Network; encode: (text: string) => E
 export async function embeddedEngine({
   workers = 2,
   maxWaiting = 10_000,
-  backend = 'auto' as BackendChoice,
+  backend = 'auto',
   onWorkerFailure = unexpected,
+}: {
+  workers?: number
+  maxWaiting?: number
+  backend?: BackendChoice
+  onWorkerFailure?: (error: Error) => void
 } = {}): Promise<Engine> {
-  const { config, network, tokenizerFiles } = readModelFolder(FOLDER)
+  const { config, network, tokenizerFiles, golden } = readModelFolder(FOLDER)
   const engine = createEngine({ backend, workers, maxWaiting, maxWaitingTokens: 10_000_000, onWorkerFailure })
   const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
-  await engine.load({ id: MODEL, network, tokenizer, labels: config.labels, activation: 'softmax' })
+  await engine.load({
+    id: MODEL,
+    network,
+    tokenizer,
+    golden: golden ?? [],
+    labels: config.labels,
+    activation: 'softmax',
+  })
   return engine
 }
 

@@ -8,14 +8,14 @@ declare const modelBrand: unique symbol
 export type NativePool = { [poolBrand]: true }
 export type NativeModel = { [modelBrand]: true }
 
-/** The C++ addon (native/addon.cpp). Its threads compute; no call but `loadModel` and `closePool` takes time. */
+/** The C++ addon (native/addon.cpp). Its threads compute; no call but `closePool` takes time. */
 export type Addon = {
   /** what this processor can run, best first: amx, avx512-vnni, avx-vnni, avx2 */
   kernels(): string[]
   /** @param helping whether threads without a pack share those of others */
   createPool(options: { kernels: string; threads: number; helping: boolean }): NativePool
-  /** Copies and packs the matrices; reads the rest of the network's arrays for as long as the model lives. */
-  loadModel(network: Network): NativeModel
+  /** Copies and packs the matrices, on a thread; reads the rest of the network's arrays for as long as the model lives. */
+  loadModel(network: Network): Promise<NativeModel>
   /**
    * @param lengths tokens of each text
    * @param ids all texts' tokens, end to end

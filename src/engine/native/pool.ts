@@ -20,7 +20,7 @@ export function createNativePool(
 
   return {
     async load(modelId, network) {
-      models.set(modelId, { model: addon.loadModel(network), labels: network.labels })
+      models.set(modelId, { model: await addon.loadModel(network), labels: network.labels })
     },
     canRun: () => true,
     idle: () => threads + PACKS_AHEAD - underWay.size,
