@@ -101,7 +101,14 @@ export async function startServer(config: Config): Promise<Server> {
     isKnownKey: createKeyCheck(config.apiKeys),
     timeoutMs: config.timeoutMs,
   })
-  const options = { admission, depth: engine.depth, canRun: engine.canRun, version: VERSION, logger }
+  const options = {
+    admission,
+    depth: engine.depth,
+    canRun: engine.canRun,
+    backendOf: engine.backendOf,
+    version: VERSION,
+    logger,
+  }
   // AI Gateway is last: it answers for the addresses that are nobody's.
   const dialects = [workersAi, huggingFace, aiGateway]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(

@@ -56,6 +56,8 @@ export type Engine = {
    */
   classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
   depth(): { waiting: number; running: number }
+  /** what a loaded model runs on */
+  backendOf(modelId: string): BackendName | undefined
   /** whether there is a worker that can run a text */
   canRun(): boolean
   close(): Promise<void>
@@ -79,6 +81,7 @@ export function createEngine(options: {
   onWorkerFailure: (error: Error) => void
 }): Engine {
   const models = new Map<string, EngineModel>()
+  const backends = new Map<string, BackendName>()
   const batcher = createBatcher({
     maxWaiting: options.maxWaiting,
     maxWaitingTokens: options.maxWaitingTokens,
@@ -96,7 +99,8 @@ export function createEngine(options: {
     async load(model, { whileServing } = { whileServing: false }) {
       const { id, network, golden } = model
       const backend = await pools.load(id, network, { golden, whileServing })
-      models.set(model.id, model)
+      backends.set(id, backend)
+      models.set(id, model)
       batcher.dispatch()
       return backend
     },
@@ -119,6 +123,7 @@ export function createEngine(options: {
       })
     },
     depth: () => batcher.depth(),
+    backendOf: (modelId) => backends.get(modelId),
     canRun: () => pools.canRun(),
     async close() {
       batcher.close()

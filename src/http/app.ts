@@ -25,6 +25,8 @@ export type AppOptions = {
   depth: () => { waiting: number; running: number }
   /** whether the engine can run a text at all */
   canRun: () => boolean
+  /** what runs a model, for whoever asks how the server is */
+  backendOf: (modelId: string) => string | undefined
   version: string
   maxBodyBytes: number
   logger: FastifyBaseLogger
@@ -115,6 +117,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       models: admission.models,
       isStopping: () => stopping,
       canRun: options.canRun,
+      backendOf: options.backendOf,
     }),
   )
   for (const dialect of dialects) {

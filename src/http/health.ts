@@ -6,6 +6,10 @@ const ModelHealth = Type.Object({
   id: Type.String(),
   status: Type.String({ description: 'ready, substituted (another model answers in its place) or unavailable' }),
   served_by: Type.Union([Type.String(), Type.Null()]),
+  backend: Type.Union([Type.String(), Type.Null()], {
+    description:
+      'what runs the weights that answer: amx, avx512-vnni, avx-vnni or avx2 (native kernels), or onnxruntime',
+  }),
   reason: Type.Union([Type.String(), Type.Null()]),
 })
 
@@ -26,6 +30,7 @@ export function healthRoutes(options: {
   models: () => readonly ModelStatus[]
   isStopping: () => boolean
   canRun: () => boolean
+  backendOf: (modelId: string) => string | undefined
 }): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
@@ -45,6 +50,7 @@ export function healthRoutes(options: {
           id: model.id,
           status: state,
           served_by: servedBy ?? null,
+          backend: (servedBy && options.backendOf(servedBy)) ?? null,
           reason: reason ?? null,
         })),
       }),
