@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import type { LoadJob, LoadReport } from './load/job.ts'
+import { runLoad } from './load/run.ts'
+import { prepareModels } from './prepare.ts'
+import { quantile } from './report/statistics.ts'
+import { COMPETITORS, MODELS } from './subjects/competitors.ts'
+import { startSubject } from './subjects/process.ts'
+
+/**
+ * What Valence's server does under more load than it can carry: requests come at a constant rate of 1, 2 and 5 times what it
+ * answers at most, whatever comes back.
+ *
+ *   node bench/overload.ts [--backend native|onnx] [--model distilbert-random] [--seconds 20] [--factors 1,2,5] [--json]
+ *
+ * Goodput is answers with 200 a second; its peak is the best of the closed loop and all factors.
+ */
+const CAPACITY_CLIENTS = 32
+const RSS_EVERY_MS = 500
+const WORKLOAD = 'sst2-dev'
+const MIB = 2 ** 20
+
+const { values } = parseArgs({
+  options: {
+    backend: { type: 'string', default: 'onnx' },
+    model: { type: 'string', default: 'distilbert-random' },
+    seconds: { type: 'string', default: '20' },
+    factors: { type: 'string', default: '1,2,5' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const seconds = Number(values.seconds)
+const model = MODELS.find(({ name }) => name === values.model)
+const competitor = COMPETITORS.find(({ id }) => id === `valence-${values.backend}`)
+if (!model)
+  throw new Error(`--model: there is no ${values.model}; there are ${MODELS.map(({ name }) => name).join(', ')}`)
+if (!competitor) throw new Error(`--backend: there is no ${values.backend}; there are native and onnx`)
+
+prepareModels()
+const missing = competitor.missing(model)
+if (missing !== undefined) throw new Error(missing)
+const subject = await startSubject(competitor, model)
+try {
+  const rows = await subject.whileServing(async () => {
+    const capacity = await load({ clients: CAPACITY_CLIENTS })
+    const all = [{ offered: `closed loop, ${CAPACITY_CLIENTS} clients`, ...capacity }]
+    for (const factor of values.factors.split(',').map(Number)) {
+      const perSecond = capacity.goodput * factor
+      all.push({ offered: `${factor} × ${capacity.goodput.toFixed(0)}/s`, ...(await load({ perSecond })) })
+    }
+    return all
+  })
+  print(rows)
+} finally {
+  await subject.stop()
+}
+
+async function load(arrivals: LoadJob['arrivals']) {
+  const rss = watchRss(subject.http.pid)
+  const report = await runLoad({ ...subject.http, workload: WORKLOAD, start: 0, seconds, arrivals })
+  return { ...summary(report), ...rss.stop() }
+}
+
+function summary({ answered, elapsedMs, latenciesMs, failures, refused }: LoadReport) {
+  return {
+    goodput: answered / (elapsedMs / 1000),
+    answerP50Ms: quantile(latenciesMs, 0.5),
+    answerP99Ms: quantile(latenciesMs, 0.99),
+    refused: refused.count,
+    refusedWithoutRetryAfter: refused.count - refused.withRetryAfter,
+    refusalP50Ms: quantile(refused.latenciesMs, 0.5),
+    refusalP99Ms: quantile(refused.latenciesMs, 0.99),
+    failures,
+  }
+}
+
+/** Reads the server's resident memory now and then; the second half's growth says whether it is flat. */
+function watchRss(pid: number): { stop(): { rssMiB: number[] } } {
+  const rssMiB: number[] = []
+  const timer = setInterval(() => rssMiB.push(rssOf(pid)), RSS_EVERY_MS)
+  return {
+    stop() {
+      clearInterval(timer)
+      return { rssMiB }
+    },
+  }
+}
+
+function rssOf(pid: number): number {
+  const kib = /^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return (Number(kib) * 1024) / MIB
+}
+
+function print(rows: (Awaited<ReturnType<typeof load>> & { offered: string })[]): void {
+  if (values.json) {
+    console.log(JSON.stringify(rows))
+    return
+  }
+  const peak = Math.max(...rows.map(({ goodput }) => goodput))
+  console.table(
+    rows.map((row) => ({
+      offered: row.offered,
+      'goodput/s': round(row.goodput),
+      'of the peak': `${Math.round((100 * row.goodput) / peak)}%`,
+      'answers p50; p99, ms': `${round(row.answerP50Ms)}; ${round(row.answerP99Ms)}`,
+      refused: row.refused,
+      'without Retry-After': row.refusedWithoutRetryAfter,
+      'refusals p50; p99, ms': `${round(row.refusalP50Ms)}; ${round(row.refusalP99Ms)}`,
+      'RSS start, middle, end, MiB': [0, 0.5, 1].map((part) => round(at(row.rssMiB, part))).join(', '),
+      failures: JSON.stringify(row.failures),
+    })),
+  )
+}
+
+function at(values: readonly number[], part: number): number {
+  return values[Math.floor(part * (values.length - 1))] ?? Number.NaN
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100
+}
