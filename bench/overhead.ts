@@ -1,11 +1,9 @@
 import { parseArgs } from 'node:util'
 import { runLoad } from './load/run.ts'
 import { textsDone } from './measure.ts'
-import { prepareModels } from './prepare.ts'
 import { createProgress } from './report/progress.ts'
 import { spreadOf } from './report/statistics.ts'
-import { COMPETITORS, MODELS } from './subjects/competitors.ts'
-import { startSubject } from './subjects/process.ts'
+import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
 
 /**
  * What HTTP, tokenising and queueing add to the forward pass at 32 clients, in core time a text:
@@ -23,8 +21,7 @@ const TEXTS_BETWEEN_ROUNDS = 211
 
 const { values } = parseArgs({
   options: {
-    backend: { type: 'string', default: 'onnx' },
-    model: { type: 'string', default: 'distilbert-random' },
+    ...VALENCE_FLAGS,
     rounds: { type: 'string', default: '7' },
     seconds: { type: 'string', default: '3' },
     json: { type: 'boolean', default: false },
@@ -32,17 +29,9 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
-const model = MODELS.find(({ name }) => name === values.model)
-const competitor = COMPETITORS.find(({ id }) => id === `valence-${values.backend}`)
-if (!model)
-  throw new Error(`--model: there is no ${values.model}; there are ${MODELS.map(({ name }) => name).join(', ')}`)
-if (!competitor) throw new Error(`--backend: there is no ${values.backend}; there are native and onnx`)
-
-const workload = prepareModels().get(WORKLOAD)!
-const missing = competitor.missing(model)
-if (missing !== undefined) throw new Error(missing)
 const progress = createProgress(rounds + 1)
-const subject = await startSubject(competitor, model)
+const { subject, workloads } = await startValence(values)
+const workload = workloads.get(WORKLOAD)!
 const workers = Number(subject.versions.workers)
 try {
   const measured: Awaited<ReturnType<typeof oneRound>>[] = []

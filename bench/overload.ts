@@ -2,10 +2,8 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { LoadJob, LoadReport } from './load/job.ts'
 import { runLoad } from './load/run.ts'
-import { prepareModels } from './prepare.ts'
 import { quantile } from './report/statistics.ts'
-import { COMPETITORS, MODELS } from './subjects/competitors.ts'
-import { startSubject } from './subjects/process.ts'
+import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
 
 /**
  * What Valence's server does under more load than it can carry: requests come at a constant rate of 1, 2 and 5 times what it
@@ -22,24 +20,14 @@ const MIB = 2 ** 20
 
 const { values } = parseArgs({
   options: {
-    backend: { type: 'string', default: 'onnx' },
-    model: { type: 'string', default: 'distilbert-random' },
+    ...VALENCE_FLAGS,
     seconds: { type: 'string', default: '20' },
     factors: { type: 'string', default: '1,2,5' },
     json: { type: 'boolean', default: false },
   },
 })
 const seconds = Number(values.seconds)
-const model = MODELS.find(({ name }) => name === values.model)
-const competitor = COMPETITORS.find(({ id }) => id === `valence-${values.backend}`)
-if (!model)
-  throw new Error(`--model: there is no ${values.model}; there are ${MODELS.map(({ name }) => name).join(', ')}`)
-if (!competitor) throw new Error(`--backend: there is no ${values.backend}; there are native and onnx`)
-
-prepareModels()
-const missing = competitor.missing(model)
-if (missing !== undefined) throw new Error(missing)
-const subject = await startSubject(competitor, model)
+const { subject } = await startValence(values)
 try {
   const rows = await subject.whileServing(async () => {
     const capacity = await load({ clients: CAPACITY_CLIENTS })

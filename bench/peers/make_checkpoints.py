@@ -213,7 +213,8 @@ def write_reference(folder, model, tokenizer):
 
 
 def make(name, make_model):
-    for old in MODELS.glob(f"{name}*"):
+    # infinity-emb keeps a file that it optimised itself, of whatever was there before.
+    for old in [*MODELS.glob(f"{name}*"), *MODELS.glob(f"infinity-cache-{name}")]:
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     folder, model, tokenizer = save_base(name, make_model)
     print(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} million parameters", flush=True)
