@@ -11,7 +11,7 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
  *
  *   node bench/overload.ts [--backend native|onnx] [--model distilbert-random] [--seconds 20] [--factors 1,2,5] [--json]
  *
- * Goodput is answers with 200 a second; its peak is the best of the closed loop and all factors.
+ * Every text has a running number behind it, so that the server can join none. Goodput is answers with 200 a second; its peak is the best of the closed loop and all factors.
  */
 const CAPACITY_CLIENTS = 32
 const RSS_EVERY_MS = 500
@@ -45,12 +45,13 @@ try {
 
 async function load(arrivals: LoadJob['arrivals']) {
   const rss = watchRss(subject.http.pid)
-  const report = await runLoad({ ...subject.http, workload: WORKLOAD, start: 0, seconds, arrivals })
+  const report = await runLoad({ ...subject.http, workload: WORKLOAD, start: 0, seconds, numbered: true, arrivals })
   return { ...summary(report), ...rss.stop() }
 }
 
 function summary({ answered, elapsedMs, latenciesMs, failures, refused }: LoadReport) {
   return {
+    sentPerSecond: (answered + sum(Object.values(failures))) / seconds,
     goodput: answered / (elapsedMs / 1000),
     answerP50Ms: quantile(latenciesMs, 0.5),
     answerP99Ms: quantile(latenciesMs, 0.99),
@@ -88,6 +89,7 @@ function print(rows: (Awaited<ReturnType<typeof load>> & { offered: string })[])
   console.table(
     rows.map((row) => ({
       offered: row.offered,
+      'sent/s': round(row.sentPerSecond),
       'goodput/s': round(row.goodput),
       'of the peak': `${Math.round((100 * row.goodput) / peak)}%`,
       'answers p50; p99, ms': `${round(row.answerP50Ms)}; ${round(row.answerP99Ms)}`,
@@ -104,6 +106,11 @@ function at(values: readonly number[], part: number): number {
   return values[Math.floor(part * (values.length - 1))] ?? Number.NaN
 }
 
-function round(value: number): number {
-  return Math.round(value * 100) / 100
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+/** Two decimals; a dash for the quantile of nothing. */
+function round(value: number): number | string {
+  return Number.isNaN(value) ? '–' : Math.round(value * 100) / 100
 }

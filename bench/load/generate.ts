@@ -15,7 +15,7 @@ import type { LoadJob, LoadReport } from './job.ts'
 const job = JSON.parse(process.argv[2]!) as LoadJob
 const url = new URL(job.url)
 const { texts } = (JSON.parse(readFileSync(WORKLOADS_FILE, 'utf8')) as SubjectWorkloads)[job.workload]!
-const requests = texts.map((text) => requestFor(text))
+const requests = texts.map(requestFor)
 
 /** More than this wait for an answer at once only where a server neither answers nor refuses. */
 const MOST_CONNECTIONS = 4000
@@ -45,7 +45,10 @@ function requestFor(text: string): Buffer {
 }
 
 async function sendNext(connection: Connection): Promise<void> {
-  const request = requests[next++ % requests.length]!
+  const number = next++
+  const request = job.numbered
+    ? requestFor(`${texts[number % texts.length]} ${number}`)
+    : requests[number % texts.length]!
   const sent = performance.now()
   const answer = await connection.send(request)
   note(answer, performance.now() - sent)

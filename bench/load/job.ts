@@ -8,6 +8,8 @@ export type LoadJob = {
   /** the first text to send; the others follow in their order */
   start: number
   seconds: number
+  /** puts a running number behind each text, where a server must not find two alike under way and compute them once */
+  numbered?: boolean
   /** closed: so many clients, each sending its next text when it has its answer; open: so many requests a second, whatever comes back */
   arrivals: { clients: number } | { perSecond: number }
 }

@@ -161,8 +161,8 @@ export const COMPETITORS: readonly Competitor[] = [
     id: 'onnxruntime-node',
     title: 'onnxruntime-node',
     settings:
-      'The file as ONNX Runtime’s quantisation page asks for transformers: the transformer optimiser (which fuses this export’s norms and ' +
-      'GELUs, but not its attention), then `quantize_dynamic` with s8 weights. A default session (all cores, all optimisations), `@huggingface/tokenizers`. Over HTTP: node:http, a request at a time.',
+      'The file as ONNX Runtime’s quantisation page asks for transformers: the transformer optimiser (which fuses norms and GELUs, and attention ' +
+      'of the BERT but not of the DistilBERT), then `quantize_dynamic` with s8 weights. A default session (all cores, all optimisations), `@huggingface/tokenizers`. Over HTTP: node:http, a request at a time.',
     missing: (model) => missingCheckpoint(model) ?? missingNpm('onnxruntime-node'),
     engine: (model) => subject('onnxruntime.ts', folderOf(model)),
   },
