@@ -19,9 +19,9 @@ export type Measurement = {
   seconds: number
 }
 
-/** Whether the mode is there for a subject: a mere server has no process to call. */
+/** Whether the mode is there for a subject: a mere server has no process to call, a mere engine no server. */
 export function canMeasure(subject: Subject, mode: Mode): boolean {
-  return mode.startsWith('http') || subject.ask !== undefined
+  return mode.startsWith('http') ? subject.http !== undefined : subject.ask !== undefined
 }
 
 /**
@@ -35,12 +35,12 @@ export async function measure(subject: Subject, measurement: Measurement): Promi
     const start = round * (mode === 'one' ? TEXTS_BETWEEN_ROUNDS : BATCHES_BETWEEN_ROUNDS)
     const reply = await subject.ask!.timed({ task: mode, workload: workload.name, start, seconds })
     const texts = textsDone(workload, mode, start, reply.units)
-    const { elapsedMs, latenciesMs = [], forwardMs } = reply
-    return { ...rates(measurement, texts, elapsedMs), ...percentiles(latenciesMs), ...(forwardMs && { forwardMs }) }
+    const { elapsedMs, latenciesMs = [] } = reply
+    return { ...rates(measurement, texts, elapsedMs), ...percentiles(latenciesMs) }
   }
   const start = round * TEXTS_BETWEEN_ROUNDS
   const load = await subject.whileServing(() =>
-    runLoad({ ...subject.http, workload: workload.name, start, seconds, arrivals: { clients: CLIENTS[mode]! } }),
+    runLoad({ ...subject.http!, workload: workload.name, start, seconds, arrivals: { clients: CLIENTS[mode]! } }),
   )
   if (load.answered === 0) throw new Error(`no answers: ${JSON.stringify(load.failures)}`)
   const texts = textsDone(workload, 'one', start, load.answered)
@@ -49,11 +49,12 @@ export async function measure(subject: Subject, measurement: Measurement): Promi
     ...percentiles(load.latenciesMs),
     ...(Object.keys(load.failures).length > 0 && { failures: load.failures }),
     loadCpuMs: load.cpuMs,
+    serverTimingMs: mapValues(load.serverTimingMs, (total) => total / load.answered),
   }
 }
 
 /** Numbers of the texts in the first `units` texts or batches from `start` on. */
-export function textsDone(workload: Workload, mode: 'one' | 'batches', start: number, units: number): number[] {
+function textsDone(workload: Workload, mode: 'one' | 'batches', start: number, units: number): number[] {
   const { texts, batches } = workload
   const numbers = Array.from({ length: units }, (_, index) => start + index)
   if (mode === 'one') return numbers.map((number) => number % texts.length)
@@ -74,4 +75,8 @@ function rates({ model, workload }: Measurement, texts: number[], elapsedMs: num
 function percentiles(latenciesMs: number[]): { p50Ms?: number; p99Ms?: number } {
   if (latenciesMs.length === 0) return {}
   return { p50Ms: quantile(latenciesMs, 0.5), p99Ms: quantile(latenciesMs, 0.99) }
+}
+
+function mapValues(record: Record<string, number>, of: (value: number) => number): Record<string, number> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, of(value)]))
 }

@@ -9,7 +9,7 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
  * What Valence's server does under more load than it can carry: requests come at a constant rate of 1, 2 and 5 times what it
  * answers at most, whatever comes back.
  *
- *   node bench/overload.ts [--backend native|onnx] [--model distilbert-random] [--seconds 20] [--factors 1,2,5] [--json]
+ *   node bench/overload.ts [--backend native] [--model distilbert-random] [--seconds 20] [--factors 1,2,5] [--json]
  *
  * Every text has a running number behind it, so that the server can join none. Goodput is answers with 200 a second; its peak is the best of the closed loop and all factors.
  */
@@ -27,7 +27,7 @@ const { values } = parseArgs({
   },
 })
 const seconds = Number(values.seconds)
-const { subject } = await startValence(values)
+const { subject } = await startValence(values, '')
 try {
   const rows = await subject.whileServing(async () => {
     const capacity = await load({ clients: CAPACITY_CLIENTS })
@@ -44,8 +44,8 @@ try {
 }
 
 async function load(arrivals: LoadJob['arrivals']) {
-  const rss = watchRss(subject.http.pid)
-  const report = await runLoad({ ...subject.http, workload: WORKLOAD, start: 0, seconds, numbered: true, arrivals })
+  const rss = watchRss(subject.http!.pid)
+  const report = await runLoad({ ...subject.http!, workload: WORKLOAD, start: 0, seconds, numbered: true, arrivals })
   return { ...summary(report), ...rss.stop() }
 }
 

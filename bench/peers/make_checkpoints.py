@@ -14,6 +14,7 @@ No model hub is needed: `distilbert-random` has DistilBERT's shape (66 million p
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -203,12 +204,23 @@ def fresh(folder, library):
     return out
 
 
-def write_reference(folder, model, tokenizer):
+def source_of(name):
+    """What a checkpoint was made of, so that one of an older embedded model is not taken for the present one."""
+    return "made up" if name == "distilbert-random" else hashlib.sha256((EMBEDDED / "model.safetensors").read_bytes()).hexdigest()
+
+
+def is_current(name):
+    file = MODELS / f"{name}-reference.json"
+    return file.exists() and json.loads(file.read_text()).get("source") == source_of(name)
+
+
+def write_reference(folder, tokenizer):
     """torch's fp32 margins (POSITIVE less NEGATIVE) for the texts of the gate, from the folder as it was saved."""
     saved = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     gate = texts()["gate"]
     logits = margins(saved, tokenizer, gate)
-    reference = {"torch": torch.__version__, "texts": gate, "margins": (logits[:, 1] - logits[:, 0]).tolist()}
+    source = source_of(folder.name)
+    reference = {"source": source, "torch": torch.__version__, "texts": gate, "margins": (logits[:, 1] - logits[:, 0]).tolist()}
     folder.with_name(f"{folder.name}-reference.json").write_text(json.dumps(reference))
 
 
@@ -226,7 +238,7 @@ def make(name, make_model):
         ("infinity", lambda: place_for_infinity(folder)),
         ("openvino", lambda: quantise_for_openvino(folder, tokenizer)),
         # Last: it marks the folder as complete.
-        ("reference", lambda: write_reference(folder, model, tokenizer)),
+        ("reference", lambda: write_reference(folder, tokenizer)),
     ]
     for step, run in steps:
         print(f"{name}: {step}", flush=True)
@@ -241,5 +253,5 @@ parser.add_argument("--force", action="store_true", help="make them anew even wh
 arguments = parser.parse_args()
 os.environ["HF_HUB_OFFLINE"] = "1"
 for name, make_model in CHECKPOINTS.items():
-    if arguments.only in (None, name) and (arguments.force or not (MODELS / f"{name}-reference.json").exists()):
+    if arguments.only in (None, name) and (arguments.force or not is_current(name)):
         make(name, make_model)

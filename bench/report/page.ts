@@ -204,6 +204,8 @@ function howToRead({ models }: Results): string[] {
     '- **One at a time** and **in batches** are calls in the library’s own process, texts in, scores out, tokenising included. Batches are 32 texts of ' +
       'similar length, at most 4,096 tokens with padding; every library gets the same ones. Valence gets four of them at once, as its queue takes texts ' +
       'while others are computed; OpenVINO as many as it asks for; the others have no such queue.',
+    '- **Forward pass alone** is what Valence’s kernels do with texts that were tokenised before, without queue, engine and HTTP: how near the kernels ' +
+      'themselves come to the roof, not a library to compare with.',
     '- **HTTP** has one text a request, from a closed loop of clients on kept-alive connections in one other process on the same machine, the same for ' +
       'all (`bench/load/`). A library without a server gets the thinnest one of its language. † marks figures with requests that failed.',
     '- **Shares of the roof** count what an answer needs, with the last layer for [CLS] only (`bench/roof/macs.ts`), whether or not a library spares itself ' +
@@ -235,8 +237,13 @@ function plotOf(model: ModelResults, { quick }: Results): string {
       },
     ]
   })
-  const title = `${sentenceCase(workload.title)}, ${CLIENTS[mode] === undefined ? 'in batches' : `${CLIENTS[mode]} client(s) over HTTP`}: texts a second`
-  return barChart({ title: quick ? `${title} (a quick run, means nothing)` : title, subtitle: model.title, bars })
+  const clients = CLIENTS[mode]
+  const how = clients === undefined ? 'in batches' : `${clients} ${clients === 1 ? 'client' : 'clients'} over HTTP`
+  return barChart({
+    title: `${sentenceCase(workload.title)}, ${how}: texts a second`,
+    subtitle: quick ? `${model.title}; a quick run, which means nothing` : model.title,
+    bars,
+  })
 }
 
 function table(head: string[], rows: string[][]): string[] {

@@ -63,6 +63,6 @@ export type Round = {
   failures?: Record<string, number>
   /** CPU time of the load generator, ms */
   loadCpuMs?: number
-  /** forward pass over all threads, ms, where the library says */
-  forwardMs?: number
+  /** what the server says of a text in its server-timing header, ms in the mean */
+  serverTimingMs?: Record<string, number>
 }

@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { SETTINGS } from '../../src/config.ts'
+import { loadAddon } from '../../src/engine/native/addon.ts'
 
 /** One library, or one way to use it, and how it is started for a model. */
 export type Competitor = {
@@ -58,6 +59,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const MODELS_FOLDER = join(PEERS, 'models')
 /** Under it lies distilbert-random where Valence looks for the real one. */
 export const VALENCE_MODELS = join(MODELS_FOLDER, 'for-valence')
+const EMBEDDED_WEIGHTS = join(ROOT, 'models', 'minilm-sst-2-int8', 'model.safetensors')
 const PYTHON = join(PEERS, '.venv', 'bin', 'python')
 /** Any free port does; it is one that nothing well known has. */
 const INFINITY_PORT = 17_997
@@ -71,27 +73,49 @@ const subject = (name: string, ...args: string[]): Command => ({
   cwd: ROOT,
 })
 
-function valence(backend: 'native' | 'onnx', title: string, settings: string): Competitor {
-  const env = { VALENCE_BACKEND: backend, VALENCE_API_KEYS: '' }
+type ValenceBackend = 'native' | 'avx512-vnni' | 'onnxruntime'
+
+const valenceEnv = (backend: ValenceBackend) => ({ VALENCE_BACKEND: backend, VALENCE_API_KEYS: '' })
+
+function valence(backend: ValenceBackend, title: string, settings: string): Competitor {
   return {
     id: `valence-${backend}`,
     title,
-    settings,
-    missing(model) {
-      // Before there was a choice there was ONNX Runtime alone.
-      if (backend === 'native' && !('backend' in SETTINGS)) return 'this version of Valence has no native backend'
-      return missingCheckpoint(model)
-    },
-    engine: (model) => ({ ...subject('valence.ts', model.valenceId, VALENCE_MODELS), env }),
+    settings: `${settings} Its own server and engine as they come; \`VALENCE_BACKEND=${backend}\`.`,
+    missing: (model) => missingCheckpoint(model) ?? missingKernels(backend),
+    engine: (model) => ({ ...subject('valence.ts', model.valenceId, VALENCE_MODELS), env: valenceEnv(backend) }),
     server: (model) => ({
       file: process.execPath,
       args: ['src/cli/valence.ts', 'serve', '--port', '0', '--strict-models', '--models-dir', VALENCE_MODELS],
       cwd: ROOT,
-      env,
+      env: valenceEnv(backend),
       address: /ready on (http:\/\/\S+?)\. /,
       request: { path: `/models/${model.valenceId}`, body: 'huggingface' },
     }),
   }
+}
+
+/** Not a way to use it, but what it could do at most: texts tokenised beforehand, packs straight to the threads. */
+function valenceForward(backend: ValenceBackend, title: string): Competitor {
+  return {
+    id: `valence-${backend}-forward`,
+    title,
+    settings: `No library to compare with: Valence’s forward pass by itself, on texts that were tokenised before; \`VALENCE_BACKEND=${backend}\`.`,
+    missing: (model) => missingCheckpoint(model) ?? missingKernels(backend),
+    engine: (model) => ({
+      ...subject('valence-forward.ts', model.valenceId, VALENCE_MODELS),
+      env: valenceEnv(backend),
+    }),
+  }
+}
+
+function missingKernels(backend: ValenceBackend): string | undefined {
+  const kernels = loadAddon()?.kernels() ?? []
+  if (backend === 'onnxruntime') return undefined
+  if (kernels.length === 0) return 'the native kernels are not built, or not for this processor: node native/build.mjs'
+  if (backend === 'native') return undefined
+  if (kernels[0] === backend) return `native is ${backend} here`
+  return kernels.includes(backend) ? undefined : `this processor has no ${backend}`
 }
 
 function transformersJs(dtype: 'fp32' | 'q8', title: string, settings: string): Competitor {
@@ -145,8 +169,12 @@ const ASGI = 'Over HTTP: a bare ASGI app on uvicorn.'
 
 /** In the order of the results. */
 export const COMPETITORS: readonly Competitor[] = [
-  valence('native', 'Valence, native', 'Its own server and engine as they come; `VALENCE_BACKEND=native`.'),
-  valence('onnx', 'Valence, ONNX Runtime', 'Its own server and engine as they come; `VALENCE_BACKEND=onnx`.'),
+  valence('native', 'Valence, native', 'The best kernels that the processor has.'),
+  valence('avx512-vnni', 'Valence, AVX512-VNNI', 'The native kernels without AMX.'),
+  valence('onnxruntime', 'Valence, ONNX Runtime', 'What runs where there are no native kernels.'),
+  valenceForward('native', 'Valence, native, forward pass alone'),
+  valenceForward('avx512-vnni', 'Valence, AVX512-VNNI, forward pass alone'),
+  valenceForward('onnxruntime', 'Valence, ONNX Runtime, forward pass alone'),
   transformersJs(
     'q8',
     'transformers.js, q8',
@@ -188,9 +216,12 @@ export const COMPETITORS: readonly Competitor[] = [
 
 function missingCheckpoint(model: BenchModel): string | undefined {
   // Written last of all that belongs to a checkpoint.
-  return existsSync(`${folderOf(model)}-reference.json`)
-    ? undefined
-    : `${model.name} is not made: bash bench/peers/setup.sh`
+  const reference = `${folderOf(model)}-reference.json`
+  if (!existsSync(reference)) return `${model.name} is not made: bash bench/peers/setup.sh`
+  if (model.name === 'distilbert-random') return undefined
+  const { source } = JSON.parse(readFileSync(reference, 'utf8')) as { source?: string }
+  if (source === createHash('sha256').update(readFileSync(EMBEDDED_WEIGHTS)).digest('hex')) return undefined
+  return `${model.name} is of another version of the embedded model: bash bench/peers/setup.sh`
 }
 
 function missingNpm(name: string): string | undefined {

@@ -49,7 +49,7 @@ await runSubject(
     async classify(texts) {
       const outputs = await session.run(inputsOf(texts.map(encode)))
       const logits = outputs.logits!.data as Float32Array
-      return { scores: texts.map((_, row) => 1 / (1 + Math.exp(logits[row * 2]! - logits[row * 2 + 1]!))) }
+      return texts.map((_, row) => 1 / (1 + Math.exp(logits[row * 2]! - logits[row * 2 + 1]!)))
     },
   },
   workloads,

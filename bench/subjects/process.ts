@@ -12,8 +12,8 @@ export type Subject = {
   ask?: { timed(task: Task): Promise<TimedReply> }
   /** The score of POSITIVE for each text, each computed by itself. */
   scores(texts: string[]): Promise<number[]>
-  /** where it answers over HTTP, and how it is asked */
-  http: { url: string; request: RequestShape /** of the server */; pid: number }
+  /** where it answers over HTTP, and how it is asked; undefined for what has no server */
+  http?: { url: string; request: RequestShape /** of the server */; pid: number }
   /** Lets its server run while `work` does. */
   whileServing<T>(work: () => Promise<T>): Promise<T>
   stop(): Promise<void>
@@ -36,7 +36,7 @@ export async function startSubject(competitor: Competitor, model: BenchModel): P
   const all = [engine, serving].filter((running) => running !== undefined)
   try {
     const hello = engine && (await nextMessage<Hello>(engine, START_WITHIN_MS))
-    const url = server && serving ? await addressOf(server, serving) : hello!.url!
+    const url = server && serving ? await addressOf(server, serving) : hello?.url
     const httpChild = (serving ?? engine)!.child
     const request = server?.request ?? { path: '/', body: 'huggingface' }
     for (const { child } of all) child.kill('SIGSTOP')
@@ -47,8 +47,8 @@ export async function startSubject(competitor: Competitor, model: BenchModel): P
       scores: async (texts) =>
         engine
           ? (await ask<ScoresReply>(engine, { task: 'scores', texts })).scores
-          : awake(httpChild, () => scoresOverHttp(url, request, texts)),
-      http: { url, request, pid: httpChild.pid! },
+          : awake(httpChild, () => scoresOverHttp(url!, request, texts)),
+      ...(url !== undefined && { http: { url, request, pid: httpChild.pid! } }),
       whileServing: (work) => awake(httpChild, work),
       stop: async () => {
         await Promise.all(all.map(({ child }) => end(child)))

@@ -24,8 +24,6 @@ export type TimedReply = {
   units: number
   elapsedMs: number
   latenciesMs?: number[]
-  /** milliseconds of the forward pass over all threads, where the library says */
-  forwardMs?: number
 }
 
 export type ScoresReply = { scores: number[] }

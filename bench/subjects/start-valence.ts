@@ -1,28 +1,30 @@
 import { prepareModels } from '../prepare.ts'
-import type { Workload, WorkloadName } from '../work/workloads.ts'
 import { type BenchModel, COMPETITORS, MODELS } from './competitors.ts'
-import { type Subject, startSubject } from './process.ts'
+import { startSubject } from './process.ts'
 
 /** Flags of a bench that measures Valence alone. */
 export const VALENCE_FLAGS = {
-  backend: { type: 'string', default: 'onnx' },
+  backend: { type: 'string', default: 'native' },
   model: { type: 'string', default: 'distilbert-random' satisfies BenchModel['name'] },
 } as const
 
-/** Starts Valence with one backend and model; ends this process with a line where that cannot be. */
-export async function startValence(values: {
-  backend: string
-  model: string
-}): Promise<{ subject: Subject; workloads: Map<WorkloadName, Workload> }> {
+/**
+ * Starts Valence with one backend and model; ends this process with a line where that cannot be.
+ *
+ * @param suffix '' for the engine and the server, '-forward' for the forward pass alone
+ */
+export async function startValence(values: { backend: string; model: string }, suffix: '' | '-forward') {
   const model = MODELS.find(({ name }) => name === values.model)
-  const competitor = COMPETITORS.find(({ id }) => id === `valence-${values.backend}`)
+  const competitor = COMPETITORS.find(({ id }) => id === `valence-${values.backend}${suffix}`)
   if (!model)
     return refuse(`--model: there is no ${values.model}; there are ${MODELS.map(({ name }) => name).join(', ')}`)
-  if (!competitor) return refuse(`--backend: there is no ${values.backend}; there are native and onnx`)
+  if (!competitor)
+    return refuse(`--backend: there is no ${values.backend}; there are native, avx512-vnni and onnxruntime`)
   const workloads = prepareModels()
   const missing = competitor.missing(model)
   if (missing !== undefined) return refuse(missing)
-  return { subject: await startSubject(competitor, model), workloads }
+  const subject = await startSubject(competitor, model)
+  return { subject, model, workloads, stop: () => subject.stop() }
 }
 
 function refuse(reason: string): never {

@@ -27,7 +27,7 @@ await runSubject(
     serve: true,
     async classify(texts) {
       const answers = await classifier(texts, { top_k: 2 })
-      return { scores: answers.map((labels) => labels.find(({ label }) => label === 'POSITIVE')!.score) }
+      return answers.map((labels) => labels.find(({ label }) => label === 'POSITIVE')!.score)
     },
   },
   workloads,

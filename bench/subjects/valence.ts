@@ -22,7 +22,7 @@ const { id } = findModel(model)!
 
 await runSubject(
   {
-    versions: { valence: VERSION, workers: config.workers },
+    versions: { valence: VERSION, workers: config.workers, backend: config.backend },
     listsAtOnce: LISTS_AT_ONCE,
     serve: false,
     async classify(texts) {
@@ -31,10 +31,7 @@ await runSubject(
         texts.map((text) => ({ text })),
         { signal },
       )
-      return {
-        scores: results.map(({ scores }) => scores.find(({ label }) => label === 'POSITIVE')!.score),
-        forwardMs: results.reduce((sum, { timings }) => sum + timings.inferenceMs, 0),
-      }
+      return results.map(({ scores }) => scores.find(({ label }) => label === 'POSITIVE')!.score)
     },
   },
   workloads,
