@@ -1,0 +1,89 @@
+import { parseArgs } from 'node:util'
+import { measure } from './measure.ts'
+import { createProgress } from './report/progress.ts'
+import { spreadOf } from './report/statistics.ts'
+import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
+
+/**
+ * What HTTP, tokenising and queueing add to the forward pass at 32 clients:
+ *
+ *   node bench/overhead.ts [--backend native] [--model distilbert-random] [--rounds 7] [--seconds 3] [--json]
+ *
+ * Each round has the forward pass alone, in packs of texts that were tokenised before; the engine alone, in its own process;
+ * and the server with 32 clients, whose load generator takes its share of the same cores. What is added is the time that the
+ * same work takes more: multiply-accumulates a second of the one over those of the other, less one. The waiting in the queue is
+ * shown, but is no cost: in a closed loop it is as long as there are clients.
+ */
+const WARM_UP = -1
+
+const { values } = parseArgs({
+  options: {
+    ...VALENCE_FLAGS,
+    rounds: { type: 'string', default: '7' },
+    seconds: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+  },
+})
+const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+const { subject, model, workloads, stop: stopServer } = await startValence(values, '')
+const { subject: forward, stop: stopForward } = await startValence(values, '-forward')
+const workload = workloads.get('sst2-dev')!
+const progress = createProgress(rounds + 1)
+
+type Figures = Awaited<ReturnType<typeof oneRound>>
+
+try {
+  const measured: Figures[] = []
+  for (let round = WARM_UP; round < rounds; round++) {
+    progress.step(round === WARM_UP ? 'warming up' : `round ${round + 1}`)
+    const figures = await oneRound(Math.max(round, 0))
+    if (round !== WARM_UP) measured.push(figures)
+  }
+  progress.end()
+  print(measured)
+} finally {
+  await Promise.all([stopServer(), stopForward()])
+}
+
+async function oneRound(round: number) {
+  const common = { model, workload, round, seconds }
+  const alone = await measure(forward, { ...common, mode: 'batches' })
+  const engine = await measure(subject, { ...common, mode: 'batches' })
+  const http = await measure(subject, { ...common, mode: 'http32' })
+  const added = (other: { macsPerSecond: number }) => 100 * (alone.macsPerSecond / other.macsPerSecond - 1)
+  const timing = (name: string) => http.serverTimingMs?.[name] ?? Number.NaN
+  return {
+    'forward pass alone, texts/s': alone.textsPerSecond,
+    'engine alone, texts/s': engine.textsPerSecond,
+    'HTTP, 32 clients, texts/s': http.textsPerSecond,
+    'tokenising and queueing add, %': added(engine),
+    'HTTP, tokenising and queueing add, %': added(http),
+    // A server on a machine of its own would have this for texts.
+    'load generator, ms of a core a text': (http.loadCpuMs ?? Number.NaN) / http.texts,
+    'a text over HTTP: p50, ms': http.p50Ms ?? Number.NaN,
+    'tokenising, ms': timing('tokenize'),
+    'waiting in the queue, ms': timing('queue'),
+    'its pack in the network, ms': timing('inference'),
+  }
+}
+
+function print(measured: Figures[]): void {
+  if (values.json) {
+    console.log(JSON.stringify(measured))
+    return
+  }
+  const names = Object.keys(measured[0]!) as (keyof Figures)[]
+  console.table(
+    Object.fromEntries(
+      names.map((name) => {
+        const { median, least, most } = spreadOf(measured.map((round) => round[name]))
+        return [name, { median: rounded(median), least: rounded(least), most: rounded(most) }]
+      }),
+    ),
+  )
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path'
+import { findModel } from '../../src/catalog/catalog.ts'
+import { findModelFolder } from '../../src/catalog/folder.ts'
+import { readConfig } from '../../src/config.ts'
+import { readModelFolder } from '../../src/convert/model-folder.ts'
+import { activate } from '../../src/engine/activation.ts'
+import type { EncodedText } from '../../src/engine/backend.ts'
+import { createPools } from '../../src/engine/pools.ts'
+import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
+import { VERSION } from '../../src/main.ts'
+import { runSubject } from './node-subject.ts'
+
+/**
+ * `valence-forward.ts <model id> <models folder> <workloads>`: Valence's forward pass alone. Texts are tokenised once, before they
+ * are timed, and packs go straight to the threads, with no queue, no engine and no HTTP.
+ */
+const [modelId = '', modelsDir = '', workloads = ''] = process.argv.slice(2)
+
+/** What the batcher takes for a pack while there is enough to choose from. */
+const PACK_TOKENS = 256
+const LISTS_AT_ONCE = 4
+
+const config = readConfig({ 'models-dir': resolve(modelsDir), 'strict-models': true }, process.env)
+const model = findModel(modelId)!
+const { network, tokenizerFiles } = readModelFolder(findModelFolder(model, config.modelsDir)!)
+const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
+const encoded = new Map<string, EncodedText>()
+
+const waiting: (() => void)[] = []
+const pools = createPools({
+  backend: config.backend,
+  threads: config.workers,
+  onFailure: (error) => {
+    throw error
+  },
+  onIdle: () => waiting.shift()?.(),
+})
+const backend = await pools.load(model.id, network)
+
+function encode(text: string): EncodedText {
+  const known = encoded.get(text) ?? tokenizer.encode(text)
+  encoded.set(text, known)
+  return known
+}
+
+function packsOf(texts: readonly EncodedText[]): EncodedText[][] {
+  const packs: EncodedText[][] = []
+  let tokens = Number.POSITIVE_INFINITY
+  for (const text of texts) {
+    if (tokens + text.ids.length > PACK_TOKENS) {
+      packs.push([])
+      tokens = 0
+    }
+    packs.at(-1)!.push(text)
+    tokens += text.ids.length
+  }
+  return packs
+}
+
+async function run(pack: EncodedText[]): Promise<number[]> {
+  while (!pools.canTake(model.id)) await new Promise<void>((free) => waiting.push(free))
+  const answers = await pools.run(model.id, pack)
+  return answers.map(({ logits }) => activate(logits, 'softmax')[1]!)
+}
+
+await runSubject(
+  {
+    versions: { valence: VERSION, workers: config.workers, backend },
+    listsAtOnce: LISTS_AT_ONCE,
+    serve: false,
+    prepare: (texts) => texts.forEach(encode),
+    async classify(texts) {
+      return (await Promise.all(packsOf(texts.map(encode)).map(run))).flat()
+    },
+  },
+  workloads,
+)
