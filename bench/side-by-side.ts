@@ -4,7 +4,7 @@ import type { Progress } from './report/progress.ts'
 import type { Cell, CompetitorResults, Mode, ModelResults } from './report/results.ts'
 import { mean } from './report/statistics.ts'
 import { macsOf } from './roof/macs.ts'
-import { type Roof, vectorPeak } from './roof/measure.ts'
+import type { Roof } from './roof/measure.ts'
 import type { BenchModel, Competitor } from './subjects/competitors.ts'
 import { type Subject, startSubject } from './subjects/process.ts'
 import type { Workload } from './work/workloads.ts'
@@ -87,7 +87,6 @@ async function allRounds(model: BenchModel, entries: Entry[], plan: Plan, progre
   for (let round = -1; round < plan.rounds; round++) {
     const roof = round < 0 ? undefined : await plan.measureRoof?.()
     if (roof) roofs.push(roof)
-    const peak = roof && vectorPeak(roof)
     for (const workload of plan.workloads) {
       for (const mode of plan.modes) {
         for (const { results, subject } of entries) {
@@ -100,8 +99,7 @@ async function allRounds(model: BenchModel, entries: Entry[], plan: Plan, progre
           const seconds = round < 0 ? plan.warmUpSeconds : plan.seconds
           try {
             const measured = await measure(subject, { model, workload, mode, round: Math.max(round, 0), seconds })
-            const shareOfRoof = peak === undefined ? {} : { shareOfRoof: measured.macsPerSecond / peak }
-            if (round >= 0) cell.rounds.push({ ...measured, ...shareOfRoof })
+            if (round >= 0) cell.rounds.push(measured)
           } catch (error) {
             cell.failed = error instanceof Error ? error.message : String(error)
             progress.note(`${results.title}, ${workload.title}, ${mode}: ${cell.failed}`)

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GATE } from '../accuracy.ts'
+import { vectorPeak } from '../roof/measure.ts'
 import { barChart } from './plot.ts'
 import { type Cell, CLIENTS, type CompetitorResults, type Mode, type ModelResults, type Results } from './results.ts'
 import { type Spread, spreadOf } from './statistics.ts'
@@ -36,7 +37,7 @@ export function pageOf(results: Results, plots: readonly string[]): string {
     '',
     ...roofLines(results),
     '',
-    ...results.models.flatMap((model, index) => modelLines(model, plots[index]!)),
+    ...results.models.flatMap((model, index) => modelLines(model, vectorPeak(results.roof), plots[index]!)),
     ...howToRead(results),
     '',
   ].join('\n')
@@ -76,14 +77,14 @@ function roofLines({ roof, roofMissing }: Results): string[] {
     '## The roof',
     '',
     'How many INT8 multiply-accumulates the machine can do at most, measured in every round by a loop that does nothing else (`bench/roof/peak.cpp`), in ' +
-      'GMAC/s. Shares of the roof are shares of the widest vector instruction on all cores. `tdpbusd` is AMX, which libraries may use or not: one that ' +
+      'GMAC/s. Shares of the roof are shares of the widest vector instruction on all cores, in its best round. `tdpbusd` is AMX, which libraries may use or not: one that ' +
       'does can be above 100%.',
     '',
     ...table(['instruction', 'one core', 'all cores'], rows),
   ]
 }
 
-function modelLines(model: ModelResults, plot: string): string[] {
+function modelLines(model: ModelResults, peak: number | undefined, plot: string): string[] {
   const timed = model.competitors.filter(({ skipped }) => skipped === undefined)
   const skipped = model.competitors.filter((competitor) => competitor.skipped !== undefined)
   return [
@@ -99,7 +100,7 @@ function modelLines(model: ModelResults, plot: string): string[] {
       `${workload.texts} texts of ${workload.meanTokens.toFixed(1)} tokens and ${(workload.macs / 1e9).toFixed(3)} GMAC in the mean; ` +
         `${percent(workload.linearMacs / workload.macs)} of it is in the products with weights, the rest is attention.`,
       '',
-      ...throughputTable(timed, workload.name),
+      ...throughputTable(timed, workload.name, peak),
       '',
       ...latencyTable(timed, workload.name),
       '',
@@ -139,24 +140,27 @@ const MODE_TITLES: Record<Mode, string> = {
   http32: '32 clients',
 }
 
-function throughputTable(competitors: CompetitorResults[], workload: string): string[] {
+function throughputTable(competitors: CompetitorResults[], workload: string, peak: number | undefined): string[] {
   const modes = modesIn(competitors, workload)
   const rows = competitors.map((competitor) => [
     marked(competitor),
-    ...modes.map((mode) => throughputOf(cellOf(competitor, workload, mode))),
+    ...modes.map((mode) => throughputOf(cellOf(competitor, workload, mode), peak)),
   ])
   return table(['texts/s (share of the roof)', ...modes.map((mode) => MODE_TITLES[mode])], rows)
 }
 
-function throughputOf(cell: Cell | undefined): string {
+function throughputOf(cell: Cell | undefined, peak: number | undefined): string {
   if (!cell) return '–'
   if (cell.failed !== undefined) return 'failed'
   if (cell.rounds.length === 0) return '–'
   const texts = spread(spreadOf(cell.rounds.map(({ textsPerSecond }) => textsPerSecond)))
-  const shares = cell.rounds.map(({ shareOfRoof }) => shareOfRoof).filter((share) => share !== undefined)
-  const share = shares.length > 0 ? ` (${percent(spreadOf(shares).median)})` : ''
+  const share = peak === undefined ? '' : ` (${shareOfRoof(cell, peak)})`
   const failures = cell.rounds.some((round) => round.failures !== undefined) ? ' †' : ''
   return `${texts}${share}${failures}`
+}
+
+function shareOfRoof({ rounds }: Cell, peak: number): string {
+  return percent(spreadOf(rounds.map(({ macsPerSecond }) => macsPerSecond)).median / peak)
 }
 
 function latencyTable(competitors: CompetitorResults[], workload: string): string[] {
@@ -220,20 +224,20 @@ function howToRead({ models }: Results): string[] {
   ]
 }
 
-function plotOf(model: ModelResults, { quick }: Results): string {
+function plotOf(model: ModelResults, { quick, roof }: Results): string {
+  const peak = vectorPeak(roof)
   const workload = model.workloads[0]!
   const modes = modesIn(model.competitors, workload.name).filter((mode) => CLIENTS[mode] !== undefined)
   const mode = modes.at(-1) ?? 'batches'
   const bars = model.competitors.flatMap((competitor) => {
     const cell = cellOf(competitor, workload.name, mode)
     if (!cell || cell.rounds.length === 0) return []
-    const shares = cell.rounds.map(({ shareOfRoof }) => shareOfRoof).filter((share) => share !== undefined)
     return [
       {
         label: marked(competitor),
         ours: competitor.id.startsWith('valence'),
         value: spreadOf(cell.rounds.map(({ textsPerSecond }) => textsPerSecond)),
-        note: shares.length > 0 ? `${percent(spreadOf(shares).median)} of the roof` : '',
+        note: peak === undefined ? '' : `${shareOfRoof(cell, peak)} of the roof`,
       },
     ]
   })

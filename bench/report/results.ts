@@ -55,8 +55,6 @@ export type Round = {
   textsPerSecond: number
   /** multiply-accumulates that those texts needed, a second */
   macsPerSecond: number
-  /** of that round's measurement of the roof; undefined where there is none */
-  shareOfRoof?: number
   p50Ms?: number
   p99Ms?: number
   /** requests without an answer of 200 */

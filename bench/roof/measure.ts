@@ -36,7 +36,11 @@ export async function compileRoof(folder: string): Promise<(() => Promise<Roof>)
   }
 }
 
-/** What the shares are shares of: the dot product of the widest vectors that there are, on all cores. */
-export function vectorPeak(roof: Roof): number | undefined {
-  return (roof['vpdpbusd zmm'] ?? roof['vpdpbusd ymm'])?.allCores
+/**
+ * What shares of the roof are shares of: the dot product of the widest vectors that there are, on all cores, in the best of
+ * the rounds, for whatever else the machine did can only have made a measurement smaller.
+ */
+export function vectorPeak(roofs: readonly Roof[]): number | undefined {
+  const peaks = roofs.flatMap((roof) => (roof['vpdpbusd zmm'] ?? roof['vpdpbusd ymm'])?.allCores ?? [])
+  return peaks.length === 0 ? undefined : Math.max(...peaks)
 }

@@ -34,35 +34,38 @@ export type BenchModel = {
   /** the folder in bench/peers/models */
   name: 'distilbert-random' | 'minilm-sst-2-dequantised'
   title: string
-  /** the id under which Valence has it */
+  /** the id under which Valence has it, and the folder that it takes it from */
   valenceId: string
+  valenceFolder: string
   shape: { layers: number; hidden: number; intermediate: number; labels: number }
 }
-
-export const MODELS: readonly BenchModel[] = [
-  {
-    name: 'distilbert-random',
-    title: 'DistilBERT shape, random weights (66 million parameters)',
-    valenceId: 'huggingface/distilbert-sst-2-int8',
-    shape: { layers: 6, hidden: 768, intermediate: 3072, labels: 2 },
-  },
-  {
-    name: 'minilm-sst-2-dequantised',
-    title: 'The embedded model, MiniLM (22.7 million parameters)',
-    valenceId: 'valence/minilm-sst-2-int8',
-    shape: { layers: 6, hidden: 384, intermediate: 1536, labels: 2 },
-  },
-]
 
 const PEERS = fileURLToPath(new URL('../peers/', import.meta.url))
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const MODELS_FOLDER = join(PEERS, 'models')
 /** Under it lies distilbert-random where Valence looks for the real one. */
 export const VALENCE_MODELS = join(MODELS_FOLDER, 'for-valence')
-const EMBEDDED_WEIGHTS = join(ROOT, 'models', 'minilm-sst-2-int8', 'model.safetensors')
+const EMBEDDED_FOLDER = join(ROOT, 'models', 'minilm-sst-2-int8')
 const PYTHON = join(PEERS, '.venv', 'bin', 'python')
 /** Any free port does; it is one that nothing well known has. */
 const INFINITY_PORT = 17_997
+
+export const MODELS: readonly BenchModel[] = [
+  {
+    name: 'distilbert-random',
+    title: 'DistilBERT shape, random weights (66 million parameters)',
+    valenceId: 'huggingface/distilbert-sst-2-int8',
+    valenceFolder: join(MODELS_FOLDER, 'distilbert-random'),
+    shape: { layers: 6, hidden: 768, intermediate: 3072, labels: 2 },
+  },
+  {
+    name: 'minilm-sst-2-dequantised',
+    title: 'The embedded model, MiniLM (22.7 million parameters)',
+    valenceId: 'valence/minilm-sst-2-int8',
+    valenceFolder: EMBEDDED_FOLDER,
+    shape: { layers: 6, hidden: 384, intermediate: 1536, labels: 2 },
+  },
+]
 
 export const folderOf = (model: BenchModel) => join(MODELS_FOLDER, model.name)
 export const WORKLOADS_FILE = join(MODELS_FOLDER, 'workloads.json')
@@ -75,7 +78,11 @@ const subject = (name: string, ...args: string[]): Command => ({
 
 type ValenceBackend = 'native' | 'avx512-vnni' | 'onnxruntime'
 
-const valenceEnv = (backend: ValenceBackend) => ({ VALENCE_BACKEND: backend, VALENCE_API_KEYS: '' })
+const valenceEnv = (backend: ValenceBackend) => ({
+  VALENCE_BACKEND: backend,
+  VALENCE_API_KEYS: '',
+  VALENCE_OFFLINE: 'true',
+})
 
 function valence(backend: ValenceBackend, title: string, settings: string): Competitor {
   return {
@@ -103,7 +110,7 @@ function valenceForward(backend: ValenceBackend, title: string): Competitor {
     settings: `No library to compare with: Valence’s forward pass by itself, on texts that were tokenised before; \`VALENCE_BACKEND=${backend}\`.`,
     missing: (model) => missingCheckpoint(model) ?? missingKernels(backend),
     engine: (model) => ({
-      ...subject('valence-forward.ts', model.valenceId, VALENCE_MODELS),
+      ...subject('valence-forward.ts', model.valenceFolder),
       env: valenceEnv(backend),
     }),
   }
@@ -220,7 +227,13 @@ function missingCheckpoint(model: BenchModel): string | undefined {
   if (!existsSync(reference)) return `${model.name} is not made: bash bench/peers/setup.sh`
   if (model.name === 'distilbert-random') return undefined
   const { source } = JSON.parse(readFileSync(reference, 'utf8')) as { source?: string }
-  if (source === createHash('sha256').update(readFileSync(EMBEDDED_WEIGHTS)).digest('hex')) return undefined
+  if (
+    source ===
+    createHash('sha256')
+      .update(readFileSync(join(EMBEDDED_FOLDER, 'model.safetensors')))
+      .digest('hex')
+  )
+    return undefined
   return `${model.name} is of another version of the embedded model: bash bench/peers/setup.sh`
 }
 

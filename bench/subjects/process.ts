@@ -116,14 +116,14 @@ async function nextMessage<T>(running: Running, withinMs: number): Promise<T> {
   const timer = new AbortController()
   const late = sleep(withinMs, undefined, { signal: timer.signal, ref: false }).then(
     () => {
-      throw new Error(`no answer within ${withinMs / 1000} s: ${lastLine(running.output())}`)
+      throw new Error(`no answer within ${withinMs / 1000} s: ${reasonIn(running.output())}`)
     },
     () => undefined,
   )
   try {
     for (;;) {
       const next = await Promise.race([running.lines.next(), late])
-      if (!next || next.done) throw new Error(`it ended: ${lastLine(running.output())}`)
+      if (!next || next.done) throw new Error(`it ended: ${reasonIn(running.output())}`)
       if (next.value.startsWith(MARK)) return JSON.parse(next.value.slice(MARK.length)) as T
     }
   } finally {
@@ -134,7 +134,7 @@ async function nextMessage<T>(running: Running, withinMs: number): Promise<T> {
 async function addressOf(server: ServerCommand, { child, output }: Running): Promise<string> {
   const until = performance.now() + START_WITHIN_MS
   while (performance.now() < until) {
-    if (child.exitCode !== null) throw new Error(`its server ended: ${lastLine(output())}`)
+    if (child.exitCode !== null) throw new Error(`its server ended: ${reasonIn(output())}`)
     if (typeof server.address === 'number') {
       const url = `http://127.0.0.1:${server.address}`
       if (await answers(url)) return url
@@ -144,7 +144,7 @@ async function addressOf(server: ServerCommand, { child, output }: Running): Pro
     }
     await sleep(POLL_MS)
   }
-  throw new Error(`its server was not ready in time: ${lastLine(output())}`)
+  throw new Error(`its server was not ready in time: ${reasonIn(output())}`)
 }
 
 function answers(url: string): Promise<boolean> {
@@ -154,8 +154,10 @@ function answers(url: string): Promise<boolean> {
   )
 }
 
-function lastLine(output: string): string {
-  return output.trimEnd().split('\n').at(-1) ?? ''
+/** What went wrong stands before the stack in Node, behind it in Python. */
+function reasonIn(output: string): string {
+  const lines = output.trimEnd().split('\n')
+  return lines.findLast((line) => /^\w*(Error|Exception)\b/.test(line)) ?? lines.at(-1) ?? ''
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -1,41 +1,39 @@
-import { resolve } from 'node:path'
-import { findModel } from '../../src/catalog/catalog.ts'
-import { findModelFolder } from '../../src/catalog/folder.ts'
 import { readConfig } from '../../src/config.ts'
 import { readModelFolder } from '../../src/convert/model-folder.ts'
 import { activate } from '../../src/engine/activation.ts'
 import type { EncodedText } from '../../src/engine/backend.ts'
+import { loadAddon } from '../../src/engine/native/addon.ts'
 import { createPools } from '../../src/engine/pools.ts'
 import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
 import { VERSION } from '../../src/main.ts'
 import { runSubject } from './node-subject.ts'
 
 /**
- * `valence-forward.ts <model id> <models folder> <workloads>`: Valence's forward pass alone. Texts are tokenised once, before they
+ * `valence-forward.ts <model's folder> <workloads>`: Valence's forward pass alone. Texts are tokenised once, before they
  * are timed, and packs go straight to the threads, with no queue, no engine and no HTTP.
  */
-const [modelId = '', modelsDir = '', workloads = ''] = process.argv.slice(2)
+const [folder = '', workloads = ''] = process.argv.slice(2)
 
 /** What the batcher takes for a pack while there is enough to choose from. */
 const PACK_TOKENS = 256
 const LISTS_AT_ONCE = 4
 
-const config = readConfig({ 'models-dir': resolve(modelsDir), 'strict-models': true }, process.env)
-const model = findModel(modelId)!
-const { network, tokenizerFiles } = readModelFolder(findModelFolder(model, config.modelsDir)!)
+const config = readConfig({}, process.env)
+const { network, tokenizerFiles } = readModelFolder(folder)
 const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
 const encoded = new Map<string, EncodedText>()
 
 const waiting: (() => void)[] = []
 const pools = createPools({
   backend: config.backend,
+  addon: loadAddon(),
   threads: config.workers,
   onFailure: (error) => {
     throw error
   },
   onIdle: () => waiting.shift()?.(),
 })
-const backend = await pools.load(model.id, network)
+const backend = await pools.load(folder, network, { golden: [], whileServing: false })
 
 function encode(text: string): EncodedText {
   const known = encoded.get(text) ?? tokenizer.encode(text)
@@ -58,8 +56,8 @@ function packsOf(texts: readonly EncodedText[]): EncodedText[][] {
 }
 
 async function run(pack: EncodedText[]): Promise<number[]> {
-  while (!pools.canTake(model.id)) await new Promise<void>((free) => waiting.push(free))
-  const answers = await pools.run(model.id, pack)
+  while (!pools.canTake(folder)) await new Promise<void>((free) => waiting.push(free))
+  const answers = await pools.run(folder, pack)
   return answers.map(({ logits }) => activate(logits, 'softmax')[1]!)
 }
 

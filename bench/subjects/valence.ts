@@ -14,8 +14,9 @@ const [model = '', modelsDir = '', workloads = ''] = process.argv.slice(2)
 const LISTS_AT_ONCE = 4
 
 const config = readConfig({ 'models-dir': resolve(modelsDir), 'strict-models': true }, process.env)
-const { engine } = await openClassifier(config, (error) => {
-  throw error
+const { engine } = await openClassifier(config, {
+  workerDied: fail,
+  unreadable: (_, error) => fail(error),
 })
 const { signal } = new AbortController()
 const { id } = findModel(model)!
@@ -36,3 +37,7 @@ await runSubject(
   },
   workloads,
 )
+
+function fail(error: unknown): never {
+  throw error
+}

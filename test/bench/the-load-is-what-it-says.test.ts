@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { headerOf, openConnection } from '../../bench/load/http-client.ts'
@@ -12,8 +12,8 @@ afterEach(() => {
   server?.close()
 })
 
-async function connectionTo(answer: Parameters<typeof createServer>[1]) {
-  server = createServer(answer!)
+async function connectionTo(answer: RequestListener) {
+  server = createServer(answer)
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve))
   return openConnection(new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`))
 }
