@@ -55,6 +55,8 @@ export type Engine = {
    *   signal's reason where it is aborted
    */
   classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
+  /** @throws ValenceError `busy` where nothing more can wait; it costs nothing to ask before a request is read */
+  refuseIfFull(): void
   depth(): { waiting: number; running: number }
   /** what a loaded model runs on */
   backendOf(modelId: string): BackendName | undefined
@@ -122,6 +124,7 @@ export function createEngine(options: {
         }
       })
     },
+    refuseIfFull: () => batcher.refuseIfFull(),
     depth: () => batcher.depth(),
     backendOf: (modelId) => backends.get(modelId),
     canRun: () => pools.canRun(),

@@ -11,6 +11,8 @@ export type { Activation, Classification, LabelScore, ModelStatus, TextInput }
 export type Admission = {
   /** @throws ValenceError `unauthenticated` */
   authenticate(authorization: string | undefined): void
+  /** @throws ValenceError `busy` where nothing more can wait, so that a request is refused before it is read */
+  refuseIfFull(): void
   /**
    * @throws ValenceError `model_not_found`, `model_unavailable`, `busy`, `timed_out`, `aborted`, `shutting_down`,
    *   `internal`
@@ -54,6 +56,7 @@ export function createAdmission(options: {
         'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".',
       )
     },
+    refuseIfFull: () => engine.refuseIfFull(),
     async classify({ model: name, inputs, activation, signal }) {
       const { model, servedBy } = directory.resolve(name)
       const results = await withTimeLimit(signal, timeoutMs, (limited) =>

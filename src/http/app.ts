@@ -122,7 +122,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   )
   for (const dialect of dialects) {
     await app.register(async (scope) => {
-      scope.addHook('onRequest', async (request) => admission.authenticate(request.headers.authorization))
+      scope.addHook('onRequest', async (request) => {
+        admission.authenticate(request.headers.authorization)
+        // Whatever a dialect is sent is to be classified; reading it first would take time from what is under way.
+        if (request.method === 'POST') admission.refuseIfFull()
+      })
       scope.addHook('preValidation', async (request) => {
         if (request.method === 'POST' && request.body === undefined) throw bodyMissing()
       })

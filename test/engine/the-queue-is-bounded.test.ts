@@ -11,9 +11,12 @@ let batcher: Batcher
 beforeEach(() => {
   busy = undefined
   packs = []
-  batcher = createBatcher({
-    maxWaiting: 3,
-    maxWaitingTokens: 1000,
+  batcher = createBatcherOf({ maxWaiting: 3, maxWaitingTokens: 1000 })
+})
+
+function createBatcherOf(bounds: { maxWaiting: number; maxWaitingTokens: number }): Batcher {
+  return createBatcher({
+    ...bounds,
     pool: {
       canTake: () => busy === undefined,
       run: (_, pack) =>
@@ -23,7 +26,7 @@ beforeEach(() => {
         }),
     },
   })
-})
+}
 
 it('refuses what does not fit, all of it, and says when to come back', async () => {
   const running = submit('a')
@@ -34,6 +37,41 @@ it('refuses what does not fit, all of it, and says when to come back', async () 
   await finishAll()
   expect([await running, await waiting]).toEqual([['a'], ['b', 'c']])
   expect(batcher.depth()).toEqual({ waiting: 0, running: 0 })
+})
+
+it('refuses before a text is read, where nothing more can wait', async () => {
+  const running = submit('a')
+  batcher.refuseIfFull()
+  const waiting = submit('b', 'c', 'd')
+  expect(() => batcher.refuseIfFull()).toThrow(expect.objectContaining({ code: 'busy' }))
+  await finishAll()
+  await Promise.all([running, waiting])
+})
+
+it('bounds the tokens that wait, and says so of a request that could never wait', async () => {
+  batcher = createBatcherOf({ maxWaiting: 100, maxWaitingTokens: 600 })
+  const running = submit('a')
+  const waiting = submit('b', 'c')
+  await expect(submit('d')).rejects.toMatchObject({ code: 'busy' })
+  await expect(submit('d', 'e', 'f')).rejects.toMatchObject({ code: 'invalid_request' })
+  await finishAll()
+  expect([await running, await waiting]).toEqual([['a'], ['b', 'c']])
+})
+
+it('packs texts of like length, the oldest first, and lets none starve', async () => {
+  batcher = createBatcherOf({ maxWaiting: 100, maxWaitingTokens: 10_000 })
+  const running = submit('a')
+  const lengths = [8, 200, 10, 16, 100, 32, 33]
+  const answers = Promise.all(lengths.map((length) => batcher.submit([ofLength(length)], new AbortController().signal)))
+  const taken: number[][] = []
+  await finishOne()
+  while (busy) {
+    taken.push(busy.pack.map(({ ids }) => ids.length))
+    await finishOne()
+  }
+  // 8 takes what has at most four times its tokens; then 200 is the oldest, with which 100 is too much for one pack.
+  expect(taken).toEqual([[8, 10, 16, 32], [200], [100, 33]])
+  await Promise.all([running, answers])
 })
 
 it('frees the place of a client that has gone away, and does not run its text', async () => {
@@ -128,6 +166,14 @@ async function submit(...letters: string[]): Promise<string[]> {
 async function submitFor(client: AbortController, ...letters: string[]): Promise<string[]> {
   const results = await batcher.submit(letters.map(asText), client.signal)
   return results.map(({ logits }) => String.fromCodePoint(logits[0]!))
+}
+
+function ofLength(length: number): QueuedText {
+  return {
+    modelId: 'm',
+    key: String(length),
+    encoded: { ids: new Int32Array(length), typeIds: new Int32Array(length) },
+  }
 }
 
 function asText(letter: string): QueuedText {
