@@ -9,14 +9,21 @@
  * | body_too_large | the body is over the limit | no |
  * | bad_path | the path holds a malformed escape | no |
  * | unauthenticated | the key is missing or unknown | no |
+ * | insufficient_credits | the wallet cannot pay for the request | no, until it is topped up |
+ * | budget_exceeded | a spending cap of the key, sub-account or tag is reached | no, until the next month or a higher cap |
+ * | scope_exceeded | the key may not do this | no |
+ * | rate_limited | too many requests a minute | yes, after retryAfterSeconds |
  * | model_not_found | no such model here | no |
  * | model_unavailable | the model is known, but its weights are not here | no |
+ * | not_found | no such object, or it is another's | no |
+ * | conflict | the object's state does not allow this | no |
  * | route_not_found | no such path | no |
  * | method_not_allowed | the path is there, the method is not | no |
  * | busy | the queue is full | yes, after retryAfterSeconds |
  * | timed_out | the answer did not come within the time limit | yes |
  * | aborted | the client went away | nobody reads it |
  * | shutting_down | the server is stopping | yes, elsewhere |
+ * | upstream_failed | a remote model failed to answer | yes |
  * | internal | a fault of ours | perhaps |
  */
 export type ErrorCode =
@@ -26,14 +33,21 @@ export type ErrorCode =
   | 'body_too_large'
   | 'bad_path'
   | 'unauthenticated'
+  | 'insufficient_credits'
+  | 'budget_exceeded'
+  | 'scope_exceeded'
+  | 'rate_limited'
   | 'model_not_found'
   | 'model_unavailable'
+  | 'not_found'
+  | 'conflict'
   | 'route_not_found'
   | 'method_not_allowed'
   | 'busy'
   | 'timed_out'
   | 'aborted'
   | 'shutting_down'
+  | 'upstream_failed'
   | 'internal'
 
 /** What a dialect may want to say beside the message. */

@@ -1,7 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../errors.ts'
-import type { Admission, Answer, Classification, LabelScore } from '../gateway/admission.ts'
+import type { Admission, Answer, Call, Classification, LabelScore } from '../gateway/admission.ts'
+import type { Caller } from '../gateway/caller.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** who asks; set before a dialect's handlers run */
+    caller: Caller
+  }
+  interface FastifyContextConfig {
+    /** whether the route's body goes to a model at once: it is refused unread while nothing more can wait */
+    classifies?: boolean
+  }
+}
 
 /** One public API as its clients see it. */
 export type Dialect = {
@@ -17,8 +29,38 @@ export type FailedRequest = { id: string; method: string; path: string }
 
 export type ErrorAnswer = { status: number; headers?: Record<string, string>; body: unknown }
 
+/** The longest tag that a call may carry. */
+const MAX_TAG_LENGTH = 64
+
+/**
+ * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.
+ *
+ * @throws ValenceError `invalid_request` for a tag that is too long
+ */
+export function callOf(
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'signal'> {
+  return {
+    caller: request.caller,
+    requestId: request.id,
+    route: request.routeOptions.url ?? '',
+    tag: tagOf(request) ?? request.caller.defaultTag,
+    signal: clientSignal(reply),
+  }
+}
+
+function tagOf({ headers }: FastifyRequest): string | undefined {
+  const tag = headers['x-aig-tag']
+  if (typeof tag !== 'string' || tag === '') return undefined
+  if (tag.length <= MAX_TAG_LENGTH) return tag
+  throw new ValenceError('invalid_request', `The header x-aig-tag may have at most ${MAX_TAG_LENGTH} characters.`, {
+    field: 'x-aig-tag',
+  })
+}
+
 /** Aborts when the client goes away before it has its whole answer. */
-export function clientSignal(reply: FastifyReply): AbortSignal {
+function clientSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   reply.raw.once('close', () => {
     if (!reply.raw.writableFinished) controller.abort(new ValenceError('aborted', 'The client closed the connection.'))

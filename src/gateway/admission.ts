@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
+import { type Caller, localCaller } from './caller.ts'
 import type { KeyCheck } from './keys.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
 
@@ -9,8 +11,12 @@ export type { Activation, Classification, LabelScore, ModelStatus, TextInput }
 
 /** The one way from a dialect to the engine: authenticate → run. */
 export type Admission = {
-  /** @throws ValenceError `unauthenticated` */
-  authenticate(authorization: string | undefined): void
+  /**
+   * Says who sends a request.
+   *
+   * @throws ValenceError `unauthenticated`
+   */
+  authenticate(headers: IncomingHttpHeaders): Caller | Promise<Caller>
   /** @throws ValenceError `busy` where nothing more can wait, so that a request is refused before it is read */
   refuseIfFull(): void
   /**
@@ -24,6 +30,13 @@ export type Admission = {
 }
 
 export type Call = {
+  caller: Caller
+  /** the client's own name for the request, or ours; it need not be unique */
+  requestId: string
+  /** the pattern of the address that it came by, such as /v1/chat/completions */
+  route: string
+  /** what the caller wants its cost counted under, at most 64 characters */
+  tag: string | undefined
   /** an id or alias from the catalog */
   model: string
   inputs: readonly TextInput[]
@@ -39,6 +52,8 @@ export type Answer = {
   servedBy: string
   /** one a text */
   results: Classification[]
+  /** what the call cost, in micro-dollars */
+  costMicros: number
 }
 
 export function createAdmission(options: {
@@ -49,8 +64,8 @@ export function createAdmission(options: {
 }): Admission {
   const { engine, directory, isKnownKey, timeoutMs } = options
   return {
-    authenticate(authorization) {
-      if (isKnownKey(bearerToken(authorization))) return
+    authenticate({ authorization }) {
+      if (isKnownKey(bearerToken(authorization))) return localCaller({ isAdmin: false })
       throw new ValenceError(
         'unauthenticated',
         'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".',
@@ -62,7 +77,7 @@ export function createAdmission(options: {
       const results = await withTimeLimit(signal, timeoutMs, (limited) =>
         engine.classify(servedBy, inputs, { activation, signal: limited }),
       )
-      return { model, servedBy, results }
+      return { model, servedBy, results, costMicros: 0 }
     },
     models: () => directory.list(),
     model: (name) => directory.get(name),

@@ -101,6 +101,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     request.log.info({ id, method, path: pathOf(request), status: reply.statusCode, ms: reply.elapsedTime }, 'request')
   })
 
+  // Every dialect's onRequest sets it before anything reads it; the prototype only reserves the place.
+  app.decorateRequest('caller')
+
   const routeTable = createRouteTable(app)
   app.setNotFoundHandler(async (request, reply) => {
     const allowed = routeTable.methodsOf(pathOf(request))
@@ -123,12 +126,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   for (const dialect of dialects) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', async (request) => {
-        admission.authenticate(request.headers.authorization)
-        // Whatever a dialect is sent is to be classified; reading it first would take time from what is under way.
-        if (request.method === 'POST') admission.refuseIfFull()
+        request.caller = await admission.authenticate(request.headers)
+        // Reading a body that cannot be classified now would take time from what is under way.
+        if (request.routeOptions.config.classifies) admission.refuseIfFull()
       })
       scope.addHook('preValidation', async (request) => {
-        if (request.method === 'POST' && request.body === undefined) throw bodyMissing()
+        const { schema } = request.routeOptions
+        if (schema?.body !== undefined && request.body === undefined) throw bodyMissing()
       })
       await scope.register(dialect.routes(admission))
     })

@@ -5,10 +5,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /**
  * Reads a request's body as JSON, whatever its content type says: the documented curl of Workers AI sends JSON as a form.
  *
- * @throws ValenceError `body_missing` or `body_not_json`
+ * @returns undefined for an empty body, which some routes take
+ * @throws ValenceError `body_not_json`
  */
 export function parseJsonBody(bytes: Buffer): unknown {
-  if (bytes.length === 0) throw bodyMissing()
+  if (bytes.length === 0) return undefined
   let text: string
   try {
     text = decoder.decode(bytes)

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { DEFAULT_MODEL_ID } from '../../catalog/catalog.ts'
 import type { Admission, ModelStatus } from '../../gateway/admission.ts'
-import { clientSignal, describeAnswer, ranked } from '../dialect.ts'
+import { callOf, describeAnswer, ranked } from '../dialect.ts'
 import { chatCompletion, chatCompletionChunks, usageOf } from './completion.ts'
 import { textToClassify } from './messages.ts'
 import { contentWriter } from './response-format.ts'
@@ -29,6 +29,7 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
     app.post(
       '/v1/chat/completions',
       {
+        config: { classifies: true },
         schema: {
           summary: 'Classify the last user message',
           description:
@@ -44,11 +45,7 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
         const model = modelName(body.model)
         const text = textToClassify(body)
         const write = contentWriter(body.response_format, admission.model(model).model.labels)
-        const answer = await admission.classify({
-          model,
-          inputs: [{ text }],
-          signal: clientSignal(reply),
-        })
+        const answer = await admission.classify({ ...callOf(request, reply), model, inputs: [{ text }] })
         describeAnswer(reply, answer)
         if (body.stream !== true) return chatCompletion(body, answer, write)
         reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache')
@@ -60,6 +57,7 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
     app.post(
       '/v1/classifications',
       {
+        config: { classifies: true },
         schema: {
           summary: 'Classify one text or many',
           tags: ['OpenAI'],
@@ -71,9 +69,9 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
         const { model, input } = request.body
         const texts = typeof input === 'string' ? [input] : input
         const answer = await admission.classify({
+          ...callOf(request, reply),
           model: modelName(model),
           inputs: texts.map((text) => ({ text })),
-          signal: clientSignal(reply),
         })
         describeAnswer(reply, answer)
         return {

@@ -14,20 +14,28 @@ const STATUS: Record<ErrorCode, number> = {
   body_too_large: 413,
   bad_path: 400,
   unauthenticated: 401,
+  insufficient_credits: 402,
+  budget_exceeded: 402,
+  scope_exceeded: 403,
+  rate_limited: 429,
   model_not_found: 404,
   model_unavailable: 400,
+  not_found: 404,
+  conflict: 409,
   route_not_found: 404,
   method_not_allowed: 405,
   busy: 429,
   timed_out: 504,
   aborted: 499,
   shutting_down: 502,
+  upstream_failed: 500,
   internal: 500,
 }
 
 const MESSAGE: Partial<Record<ErrorCode, (error: ValenceError) => string>> = {
   unauthenticated: () => 'Invalid credentials in Authorization header',
   model_not_found: ({ details }) => `Model ${details.model} does not exist`,
+  rate_limited: ({ message }) => `Rate limit reached. ${message}`,
   busy: ({ message }) => `Rate limit reached. ${message}`,
   internal: () => 'unknown error',
 }

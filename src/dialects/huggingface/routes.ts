@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify'
 import type { Static } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import type { Activation, Admission, Answer, TextInput } from '../../gateway/admission.ts'
-import { clientSignal, describeAnswer, ranked } from '../dialect.ts'
+import { callOf, describeAnswer, ranked } from '../dialect.ts'
 import { ClassifyBody, ErrorBody, ModelParams, Rankings } from './schemas.ts'
 
 type Body = Static<typeof ClassifyBody>
@@ -22,6 +22,7 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
       app.post(
         url,
         {
+          config: { classifies: true },
           schema: {
             summary: 'Hugging Face: classify text',
             tags: ['Hugging Face'],
@@ -34,10 +35,10 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
           const { inputs, parameters } = request.body
           const texts = asTexts(inputs)
           const answer = await admission.classify({
+            ...callOf(request, reply),
             model: request.params['*'].replace(TASK_SUFFIX, ''),
             inputs: texts,
             activation: activationOf(parameters?.function_to_apply),
-            signal: clientSignal(reply),
           })
           describeAnswer(reply, answer)
           describeCompute(reply, answer, texts)

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
-import { clientSignal, describeAnswer } from '../dialect.ts'
+import { callOf, describeAnswer } from '../dialect.ts'
 import { ErrorBody, RunAnswer, RunBody, RunParams } from './schemas.ts'
 
 export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox {
@@ -8,6 +8,7 @@ export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox
     app.post(
       '/client/v4/accounts/:account/ai/run/*',
       {
+        config: { classifies: true },
         schema: {
           summary: 'Workers AI: run a model',
           tags: ['Workers AI'],
@@ -18,9 +19,9 @@ export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox
       },
       async (request, reply) => {
         const answer = await admission.classify({
+          ...callOf(request, reply),
           model: request.params['*'],
           inputs: [{ text: request.body.text }],
-          signal: clientSignal(reply),
         })
         describeAnswer(reply, answer)
         return { result: answer.results[0]!.scores, success: true as const, errors: [], messages: [] }
