@@ -32,15 +32,15 @@ export type ErrorAnswer = { status: number; headers?: Record<string, string>; bo
 /** The longest tag that a call may carry. */
 const MAX_TAG_LENGTH = 64
 
+/** What a call is known by, whatever it asks. */
+export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'signal'>
+
 /**
  * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.
  *
  * @throws ValenceError `invalid_request` for a tag that is too long
  */
-export function callOf(
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'signal'> {
+export function callOf(request: FastifyRequest, reply: FastifyReply): CallContext {
   return {
     caller: request.caller,
     requestId: request.id,

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { DEFAULT_MODEL_ID } from '../../catalog/catalog.ts'
 import type { Admission, ModelStatus } from '../../gateway/admission.ts'
-import { callOf, describeAnswer, ranked } from '../dialect.ts'
-import { chatCompletion, chatCompletionChunks, usageOf } from './completion.ts'
-import { textToClassify } from './messages.ts'
-import { contentWriter } from './response-format.ts'
+import { callOf, describeAnswer } from '../dialect.ts'
+import { classifyChat } from './chat.ts'
+import { classifications, classifyTexts } from './classifications.ts'
+import { chatCompletion, chatCompletionChunks } from './completion.ts'
 import {
   ChatBody,
   ChatCompletion,
@@ -18,9 +16,6 @@ import {
 } from './schemas.ts'
 
 const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
-
-/** A router that picks a model has one to pick here. */
-const AUTOMATIC = ['auto', 'auto/text']
 
 export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -42,10 +37,7 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
       },
       async (request, reply) => {
         const { body } = request
-        const model = modelName(body.model)
-        const text = textToClassify(body)
-        const write = contentWriter(body.response_format, admission.model(model).model.labels)
-        const answer = await admission.classify({ ...callOf(request, reply), model, inputs: [{ text }] })
+        const { answer, write } = await classifyChat(admission, body, callOf(request, reply))
         describeAnswer(reply, answer)
         if (body.stream !== true) return chatCompletion(body, answer, write)
         reply.header('content-type', 'text/event-stream; charset=utf-8').header('cache-control', 'no-cache')
@@ -66,26 +58,9 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
         },
       },
       async (request, reply) => {
-        const { model, input } = request.body
-        const texts = typeof input === 'string' ? [input] : input
-        const answer = await admission.classify({
-          ...callOf(request, reply),
-          model: modelName(model),
-          inputs: texts.map((text) => ({ text })),
-        })
+        const answer = await classifyTexts(admission, request.body, callOf(request, reply))
         describeAnswer(reply, answer)
-        return {
-          id: `classify-${randomUUID()}`,
-          object: 'list' as const,
-          created: Math.floor(Date.now() / 1000),
-          model: answer.model.id,
-          data: answer.results.map((result, index) => {
-            const scores = ranked(result)
-            const probs = result.scores.map(({ score }) => score)
-            return { index, label: scores[0]!.label, probs, num_classes: probs.length, scores }
-          }),
-          usage: usageOf(answer.results, 0),
-        }
+        return classifications(answer)
       },
     )
 
@@ -111,10 +86,6 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
       async (request) => modelObject(admission.model(request.params['*']), startedAt),
     )
   }
-}
-
-function modelName(name: string | null | undefined): string {
-  return name === undefined || name === null || AUTOMATIC.includes(name) ? DEFAULT_MODEL_ID : name
 }
 
 function modelObject({ model, state, servedBy, reason }: ModelStatus, startedAt: number) {
