@@ -105,6 +105,22 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_MAX_BODY_BYTES', flag: 'max-body-bytes' },
   ),
+  cacheBytes: setting(
+    Type.Integer({
+      minimum: 0,
+      maximum: 68_719_476_736,
+      default: 33_554_432,
+      description: 'memory for results that are kept, in bytes; 0 keeps none',
+    }),
+    { env: 'VALENCE_CACHE_BYTES', flag: 'cache-bytes' },
+  ),
+  shareCache: setting(
+    Type.Boolean({
+      default: false,
+      description: 'let accounts share what is kept, and learn by its speed what others have sent',
+    }),
+    { env: 'VALENCE_SHARE_CACHE', flag: 'share-cache' },
+  ),
   logLevel: setting(
     Type.Union(
       ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),

@@ -12,6 +12,8 @@ import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { workersAi } from './dialects/workers-ai/dialect.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
+import { createAnswering } from './gateway/answering.ts'
+import { createResultCache } from './gateway/cache.ts'
 import { createKeyCheck } from './gateway/keys.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
@@ -95,9 +97,12 @@ export async function startServer(config: Config): Promise<Server> {
     unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
   })
   const { engine, directory } = classifier
+  const cache = createResultCache({ maxBytes: config.cacheBytes, shared: config.shareCache })
   const admission = createAdmission({
     engine,
     directory,
+    answering: createAnswering({ engine, cache }),
+    cache,
     isKnownKey: createKeyCheck(config.apiKeys),
     timeoutMs: config.timeoutMs,
   })

@@ -93,7 +93,10 @@ function valence(backend: ValenceBackend, title: string, settings: string): Comp
     engine: (model) => ({ ...subject('valence.ts', model.valenceId, VALENCE_MODELS), env: valenceEnv(backend) }),
     server: (model) => ({
       file: process.execPath,
-      args: ['src/cli/valence.ts', 'serve', '--port', '0', '--strict-models', '--models-dir', VALENCE_MODELS],
+      // What the cache answers measures nothing of the engine.
+      args: 'src/cli/valence.ts serve --port 0 --cache-bytes 0 --strict-models --models-dir'
+        .split(' ')
+        .concat(VALENCE_MODELS),
       cwd: ROOT,
       env: valenceEnv(backend),
       address: /ready on (http:\/\/\S+?)\. /,

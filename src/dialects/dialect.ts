@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../errors.ts'
-import type { Admission, Answer, Call, Classification, LabelScore } from '../gateway/admission.ts'
+import type { Admission, Answer, CacheMode, Call, Classification, LabelScore } from '../gateway/admission.ts'
 import type { Caller } from '../gateway/caller.ts'
 
 declare module 'fastify' {
@@ -32,13 +32,15 @@ export type ErrorAnswer = { status: number; headers?: Record<string, string>; bo
 /** The longest tag that a call may carry. */
 const MAX_TAG_LENGTH = 64
 
+const CACHE_MODES: readonly CacheMode[] = ['auto', 'force', 'skip']
+
 /** What a call is known by, whatever it asks. */
-export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'signal'>
+export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'cache' | 'signal'>
 
 /**
  * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.
  *
- * @throws ValenceError `invalid_request` for a tag that is too long
+ * @throws ValenceError `invalid_request` for a tag that is too long, or an x-cache that is none
  */
 export function callOf(request: FastifyRequest, reply: FastifyReply): CallContext {
   return {
@@ -46,6 +48,7 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
     requestId: request.id,
     route: request.routeOptions.url ?? '',
     tag: tagOf(request) ?? request.caller.defaultTag,
+    cache: cacheModeOf(request),
     signal: clientSignal(reply),
   }
 }
@@ -59,6 +62,16 @@ function tagOf({ headers }: FastifyRequest): string | undefined {
   })
 }
 
+function cacheModeOf({ headers }: FastifyRequest): CacheMode | undefined {
+  const sent = headers['x-cache']
+  if (sent === undefined || sent === '') return undefined
+  const mode = CACHE_MODES.find((candidate) => candidate === String(sent).toLowerCase())
+  if (mode !== undefined) return mode
+  throw new ValenceError('invalid_request', `The header x-cache must be one of ${CACHE_MODES.join(', ')}.`, {
+    field: 'x-cache',
+  })
+}
+
 /** Aborts when the client goes away before it has its whole answer. */
 function clientSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
@@ -69,7 +82,8 @@ function clientSignal(reply: FastifyReply): AbortSignal {
 }
 
 /** Says in headers what every dialect should let its client know and none has a field for. */
-export function describeAnswer(reply: FastifyReply, { model, servedBy, results }: Answer): void {
+export function describeAnswer(reply: FastifyReply, { model, servedBy, results, isCached }: Answer): void {
+  reply.header('x-cache', isCached ? 'hit' : 'miss')
   if (servedBy !== model.id) reply.header('x-valence-served-model', servedBy)
   if (results.some((result) => result.truncated)) reply.header('x-valence-truncated', 'true')
   reply.header('server-timing', serverTiming(results))

@@ -40,7 +40,15 @@ export type Classification = {
 
 export type Timings = { tokenizeMs: number; queueMs: number; inferenceMs: number }
 
-export type ClassifyOptions = { activation?: Activation | undefined; signal: AbortSignal }
+export type ClassifyOptions = {
+  activation?: Activation | undefined
+  signal: AbortSignal
+  /**
+   * whose texts these are: only identical ones of the same name share a computation, since an answer that comes sooner than
+   * it could be computed tells that somebody else has sent the text
+   */
+  sharedAmong?: string
+}
 
 export type Engine = {
   /**
@@ -106,12 +114,12 @@ export function createEngine(options: {
       batcher.dispatch()
       return backend
     },
-    async classify(modelId, inputs, { activation, signal }) {
+    async classify(modelId, inputs, { activation, signal, sharedAmong = '' }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
       batcher.refuseIfFull()
-      const encoded = await encodeAll(model, inputs, signal)
+      const encoded = await encodeAll(model, inputs, sharedAmong, signal)
       const results = await batcher.submit(encoded, signal)
       return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
         const { encoded: sequence, truncated, tokenizeMs } = encoded[index]!
@@ -148,7 +156,12 @@ function tooManyTexts(count: number, most: number): ValenceError {
 
 type Encoded = QueuedText & { truncated: boolean; tokenizeMs: number }
 
-async function encodeAll(model: EngineModel, inputs: readonly TextInput[], signal: AbortSignal): Promise<Encoded[]> {
+async function encodeAll(
+  model: EngineModel,
+  inputs: readonly TextInput[],
+  sharedAmong: string,
+  signal: AbortSignal,
+): Promise<Encoded[]> {
   const all: Encoded[] = []
   let sliceStart = performance.now()
   for (const { text, pair } of inputs) {
@@ -161,7 +174,8 @@ async function encodeAll(model: EngineModel, inputs: readonly TextInput[], signa
     const { ids, typeIds, truncated } = encodeBounded(model.tokenizer, text, pair)
     const tokenizeMs = performance.now() - started
     // The tokens are the text as the network sees it; a key of tokens also joins texts that differ in spaces alone.
-    const key = `${Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')}\n${typeIds.indexOf(1)}`
+    const tokens = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
+    const key = `${sharedAmong}\n${typeIds.indexOf(1)}\n${tokens}`
     all.push({ modelId: model.id, key, encoded: { ids, typeIds }, truncated, tokenizeMs })
   }
   return all

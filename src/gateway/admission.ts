@@ -3,11 +3,13 @@ import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
+import type { Answering } from './answering.ts'
+import type { CacheMode, ResultCache } from './cache.ts'
 import { type Caller, localCaller } from './caller.ts'
 import type { KeyCheck } from './keys.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
 
-export type { Activation, Classification, LabelScore, ModelStatus, TextInput }
+export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, TextInput }
 
 /** The one way from a dialect to the engine: authenticate → run. */
 export type Admission = {
@@ -24,6 +26,8 @@ export type Admission = {
    *   `internal`
    */
   classify(call: Call): Promise<Answer>
+  /** Forgets the results that are kept for the caller. */
+  clearCache(caller: Caller): void
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
@@ -42,6 +46,8 @@ export type Call = {
   inputs: readonly TextInput[]
   /** where the client asks for another one than the model's own */
   activation?: Activation | undefined
+  /** `auto` where the client does not say */
+  cache?: CacheMode | undefined
   /** aborted when the client has gone away */
   signal: AbortSignal
 }
@@ -52,6 +58,8 @@ export type Answer = {
   servedBy: string
   /** one a text */
   results: Classification[]
+  /** whether all of it was kept from earlier calls, so that it is free */
+  isCached: boolean
   /** what the call cost, in micro-dollars */
   costMicros: number
 }
@@ -59,10 +67,12 @@ export type Answer = {
 export function createAdmission(options: {
   engine: Engine
   directory: ModelDirectory
+  answering: Answering
+  cache: ResultCache
   isKnownKey: KeyCheck
   timeoutMs: number
 }): Admission {
-  const { engine, directory, isKnownKey, timeoutMs } = options
+  const { engine, directory, answering, cache, isKnownKey, timeoutMs } = options
   return {
     authenticate({ authorization }) {
       if (isKnownKey(bearerToken(authorization))) return localCaller({ isAdmin: false })
@@ -72,13 +82,15 @@ export function createAdmission(options: {
       )
     },
     refuseIfFull: () => engine.refuseIfFull(),
-    async classify({ model: name, inputs, activation, signal }) {
-      const { model, servedBy } = directory.resolve(name)
-      const results = await withTimeLimit(signal, timeoutMs, (limited) =>
-        engine.classify(servedBy, inputs, { activation, signal: limited }),
+    async classify({ caller, model: name, inputs, activation, cache = 'auto', signal }) {
+      const status = directory.resolve(name)
+      const lookup = answering.look(status, { accountId: caller.accountId, inputs, activation, cache })
+      const { servedBy, results, computed } = await withTimeLimit(signal, timeoutMs, (limited) =>
+        answering.complete(lookup, limited),
       )
-      return { model, servedBy, results, costMicros: 0 }
+      return { model: status.model, servedBy, results, isCached: computed.length === 0, costMicros: 0 }
     },
+    clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: (name) => directory.get(name),
   }

@@ -5,6 +5,7 @@ import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
 import { chatCompletion, chatCompletionChunks } from './completion.ts'
 import {
+  CacheCleared,
   ChatBody,
   ChatCompletion,
   ClassificationsAnswer,
@@ -61,6 +62,21 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
         const answer = await classifyTexts(admission, request.body, callOf(request, reply))
         describeAnswer(reply, answer)
         return classifications(answer)
+      },
+    )
+
+    app.delete(
+      '/v1/cache',
+      {
+        schema: {
+          summary: "Forget the results that are kept of the account's calls",
+          tags: ['OpenAI'],
+          response: { 200: CacheCleared, ...ERRORS },
+        },
+      },
+      async (request) => {
+        admission.clearCache(request.caller)
+        return { object: 'cache' as const, status: 'ok' as const, deleted: true as const }
       },
     )
 

@@ -145,6 +145,11 @@ export const ClassificationsAnswer = Type.Object(
   { title: 'ClassificationResponse' },
 )
 
+export const CacheCleared = Type.Object(
+  { object: Type.Literal('cache'), status: Type.Literal('ok'), deleted: Type.Literal(true) },
+  { title: 'CacheCleared' },
+)
+
 export const ModelObject = Type.Object(
   {
     id: Type.String(),

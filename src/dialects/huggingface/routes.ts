@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import type { Activation, Admission, Answer, TextInput } from '../../gateway/admission.ts'
@@ -32,10 +32,11 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
           },
         },
         async (request, reply) => {
-          const { inputs, parameters } = request.body
+          const { inputs, parameters, options } = request.body
           const texts = asTexts(inputs)
           const answer = await admission.classify({
             ...callOf(request, reply),
+            ...(refusesCache(request, options) && { cache: 'skip' as const }),
             model: request.params['*'].replace(TASK_SUFFIX, ''),
             inputs: texts,
             activation: activationOf(parameters?.function_to_apply),
@@ -47,6 +48,11 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
       )
     }
   }
+}
+
+/** The hosted API reads the header, and older clients' option. */
+function refusesCache({ headers }: FastifyRequest, options: Body['options']): boolean {
+  return options?.use_cache === false || ['false', '0'].includes(String(headers['x-use-cache']).toLowerCase())
 }
 
 function asTexts(inputs: Body['inputs']): TextInput[] {
@@ -72,11 +78,11 @@ function rankings({ results }: Answer, topK: number | null | undefined) {
 }
 
 /** The headers by which the hosted API says what an answer took. */
-function describeCompute(reply: FastifyReply, { results }: Answer, texts: TextInput[]): void {
+function describeCompute(reply: FastifyReply, { results, isCached }: Answer, texts: TextInput[]): void {
   const inferenceMs = results.reduce((sum, { timings }) => sum + timings.inferenceMs, 0)
   const characters = texts.reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
   reply.headers({
-    'x-compute-type': 'cpu',
+    'x-compute-type': isCached ? 'cache' : 'cpu',
     'x-compute-time': (inferenceMs / 1000).toFixed(4),
     'x-compute-characters': String(characters),
   })

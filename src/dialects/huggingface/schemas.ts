@@ -26,6 +26,16 @@ export const ClassifyBody = Type.Object(
         }),
       ]),
     ),
+    options: Type.Optional(
+      Type.Union([
+        Type.Null(),
+        Type.Object({
+          use_cache: Type.Optional(
+            Type.Union([Type.Null(), Type.Boolean({ description: 'false computes anew; true where it is not given' })]),
+          ),
+        }),
+      ]),
+    ),
   },
   { title: 'TextClassificationRequest' },
 )
