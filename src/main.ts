@@ -101,7 +101,7 @@ export async function startServer(config: Config): Promise<Server> {
   const admission = createAdmission({
     engine,
     directory,
-    answering: createAnswering({ engine, cache }),
+    answering: createAnswering({ engine, directory, cache }),
     cache,
     isKnownKey: createKeyCheck(config.apiKeys),
     timeoutMs: config.timeoutMs,

@@ -3,7 +3,7 @@ import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
-import type { Answering } from './answering.ts'
+import type { Answering, ProviderHealth } from './answering.ts'
 import type { CacheMode, ResultCache } from './cache.ts'
 import { type Caller, localCaller } from './caller.ts'
 import type { KeyCheck } from './keys.ts'
@@ -26,6 +26,8 @@ export type Admission = {
    *   `internal`
    */
   classify(call: Call): Promise<Answer>
+  /** how those who answer are: this server's weights, and upstreams */
+  providers(): ProviderHealth[]
   /** Forgets the results that are kept for the caller. */
   clearCache(caller: Caller): void
   models(): readonly ModelStatus[]
@@ -90,6 +92,7 @@ export function createAdmission(options: {
       )
       return { model: status.model, servedBy, results, isCached: computed.length === 0, costMicros: 0 }
     },
+    providers: () => answering.providers(),
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: (name) => directory.get(name),

@@ -1,9 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Admission, ModelStatus } from '../../gateway/admission.ts'
+import type { Admission } from '../../gateway/admission.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
 import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
 import { chatCompletion, chatCompletionChunks } from './completion.ts'
+import { modelRoutes } from './model-routes.ts'
+import { moderationRoutes } from './moderation-routes.ts'
 import {
   CacheCleared,
   ChatBody,
@@ -11,17 +13,12 @@ import {
   ClassificationsAnswer,
   ClassificationsBody,
   ErrorBody,
-  ModelList,
-  ModelObject,
-  ModelParams,
 } from './schemas.ts'
 
 const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
 
 export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const startedAt = Math.floor(Date.now() / 1000)
-
     app.post(
       '/v1/chat/completions',
       {
@@ -80,44 +77,8 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
       },
     )
 
-    app.get(
-      '/v1/models',
-      { schema: { summary: 'List the models', tags: ['OpenAI'], response: { 200: ModelList, ...ERRORS } } },
-      async () => ({
-        object: 'list' as const,
-        data: admission.models().map((status) => modelObject(status, startedAt)),
-      }),
-    )
-
-    app.get(
-      '/v1/models/*',
-      {
-        schema: {
-          summary: 'Describe a model, by its id or an alias',
-          tags: ['OpenAI'],
-          params: ModelParams,
-          response: { 200: ModelObject, ...ERRORS },
-        },
-      },
-      async (request) => modelObject(admission.model(request.params['*']), startedAt),
-    )
-  }
-}
-
-function modelObject({ model, state, servedBy, reason }: ModelStatus, startedAt: number) {
-  return {
-    id: model.id,
-    object: 'model' as const,
-    created: startedAt,
-    owned_by: model.provider,
-    description: model.description,
-    aliases: [...model.aliases],
-    modality: 'text' as const,
-    task: 'text-classification' as const,
-    labels: [...model.labels],
-    status: state,
-    served_by: servedBy ?? null,
-    reason: reason ?? null,
+    await app.register(modelRoutes(admission))
+    await app.register(moderationRoutes(admission))
   }
 }
 

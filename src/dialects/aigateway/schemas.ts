@@ -150,31 +150,6 @@ export const CacheCleared = Type.Object(
   { title: 'CacheCleared' },
 )
 
-export const ModelObject = Type.Object(
-  {
-    id: Type.String(),
-    object: Type.Literal('model'),
-    created: Type.Integer(),
-    owned_by: Type.String(),
-    description: Type.String(),
-    aliases: Type.Array(Type.String()),
-    modality: Type.Literal('text'),
-    task: Type.Literal('text-classification'),
-    labels: Type.Array(Type.String()),
-    status: Type.Union([Type.Literal('ready'), Type.Literal('substituted'), Type.Literal('unavailable')]),
-    served_by: Type.Union([Type.String(), Type.Null()], { description: 'The model whose weights answer' }),
-    reason: Type.Union([Type.String(), Type.Null()], { description: "Why the model's own weights do not answer" }),
-  },
-  { title: 'Model' },
-)
-
-export const ModelList = Type.Object(
-  { object: Type.Literal('list'), data: Type.Array(ModelObject) },
-  { title: 'ModelList' },
-)
-
-export const ModelParams = Type.Object({ '*': Type.String({ description: 'The model, its slash raw or encoded.' }) })
-
 export const ErrorBody = Type.Object(
   {
     error: Type.Object({
