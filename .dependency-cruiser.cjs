@@ -30,6 +30,7 @@ const MAY_IMPORT = {
   '^src/dialects/aigateway/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
   '^src/dialects/workers-ai/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
   '^src/dialects/huggingface/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
+  '^src/dialects/mcp/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
   '^src/http/': ['^src/errors\\.ts$', '^src/dialects/dialect\\.ts$', '^src/gateway/'],
   '^src/cli/': [
     '^src/errors\\.ts$',

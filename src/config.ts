@@ -105,6 +105,13 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_MAX_BODY_BYTES', flag: 'max-body-bytes' },
   ),
+  origins: setting(
+    Type.String({
+      default: '',
+      description: 'origins of web pages whose scripts may use /mcp, separated by commas; those of this machine may',
+    }),
+    { env: 'VALENCE_ORIGINS', flag: 'origins' },
+  ),
   cacheBytes: setting(
     Type.Integer({
       minimum: 0,
@@ -134,8 +141,9 @@ const Settings = Type.Object(SETTINGS)
 
 type SettingName = keyof typeof SETTINGS
 
-export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel' | 'offline'> & {
+export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel' | 'offline' | 'origins'> & {
   apiKeys: string[]
+  origins: string[]
   modelsDir: string | undefined
   logLevel: string
   hub: HubConfig
@@ -170,6 +178,7 @@ export function readConfig(
     ...others,
     hub: { ...hub, offline: hub.offline || offline },
     apiKeys: keysIn(values.apiKeys),
+    origins: listIn(values.origins),
     modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
     logLevel: String(values.logLevel),
   }
@@ -194,12 +203,16 @@ function hubConfig(env: NodeJS.ProcessEnv): HubConfig {
 
 /** Whoever sets the variable means to have keys: one that holds none must not open the server. */
 function keysIn(list: string): string[] {
-  const keys = list
-    .split(',')
-    .map((key) => key.trim())
-    .filter((key) => key !== '')
+  const keys = listIn(list)
   if (list !== '' && keys.length === 0) throw new ConfigError('VALENCE_API_KEYS is set, but holds no key.')
   return keys
+}
+
+function listIn(list: string): string[] {
+  return list
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
 }
 
 function isLoopback(host: string): boolean {

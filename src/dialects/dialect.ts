@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** whether the route's body goes to a model at once: it is refused unread while nothing more can wait */
     classifies?: boolean
+    /** whether the route is answered without a key */
+    isPublic?: boolean
   }
 }
 

@@ -126,6 +126,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   for (const dialect of dialects) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', async (request) => {
+        if (request.routeOptions.config.isPublic) return
         request.caller = await admission.authenticate(request.headers)
         // Reading a body that cannot be classified now would take time from what is under way.
         if (request.routeOptions.config.classifies) admission.refuseIfFull()

@@ -22,7 +22,7 @@ const ModerationBody = Type.Object(
 )
 
 const perCategory = <T extends Parameters<typeof Type.Optional>[0]>(type: T) =>
-  Type.Object(Object.fromEntries(CATEGORIES.map((category) => [category, type])) as Record<string, T>)
+  Type.Object(Object.fromEntries(CATEGORIES.map((category) => [category, type])))
 
 const ModerationAnswer = Type.Object(
   {
