@@ -8,6 +8,7 @@ const MAY_IMPORT = {
   '^src/config\\.ts$': ['^src/hub-environment\\.ts$'],
   '^src/hub-environment\\.ts$': [],
   '^src/engine/': ['^src/errors\\.ts$'],
+  '^src/store/': ['^src/errors\\.ts$'],
   // Conversion ends in the engine's form of a network, so it knows that form; and it measures what it has written by
   // running it, against floats.
   '^src/convert/': [

@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/support/store-servers.ts',
     // For the commands that tests run: they neither reach for the network nor find what this machine has in its cache.
     env: { VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' },
     // A test starts real servers and loads a real model; two at a time is what two cores carry.

@@ -1,0 +1,15 @@
+import type { Generated } from 'kysely'
+
+/**
+ * The tables, as Kysely's types. Each subject adds its own tables here with the migration that makes them.
+ *
+ * An int8 or numeric column is a `number` here: `value-types.ts` sees to that on both stores.
+ */
+export interface Database {
+  schema_migrations: {
+    /** the migration's number */
+    id: number
+    name: string
+    applied_at: Generated<Date>
+  }
+}

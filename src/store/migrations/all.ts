@@ -1,0 +1,7 @@
+import type { Migration } from '../migrate.ts'
+
+/**
+ * Every step of the schema, in order. Numbers are given out by subject, so they have gaps, and a step may come in before one
+ * with a higher number that a store has taken already: what it has not taken is what it takes.
+ */
+export const MIGRATIONS: readonly Migration[] = []
