@@ -66,13 +66,17 @@ AttentionScratch layOut(void* memory, int tokens, int width) {
 
 size_t attentionScratchBytes(int tokens, int width) { return layOut(nullptr, tokens, width).bytes; }
 
-// The mean over a text's tokens, column by column.
+// The mean over a text's tokens, column by column; 64 columns at once, since rows lie far apart and a sum waits for itself.
 void meansOf(const float* rows, int tokens, int width, int stride, float* means) {
   const Floats share = all(1.0f / tokens);
-  for (int i = 0; i < width; i += 16) {
-    Floats sum = all(0);
-    for (int token = 0; token < tokens; token++) sum = sum + loadSome(rows + (size_t)token * stride + i, width - i);
-    store(means + i, sum * share);
+  for (int i = 0; i < width; i += 64) {
+    Floats sums[4] = {all(0), all(0), all(0), all(0)};
+    for (int token = 0; token < tokens; token++) {
+      const float* row = rows + (size_t)token * stride;
+#pragma GCC unroll 4
+      for (int k = 0; k < 4; k++) sums[k] = sums[k] + loadSome(row + i + 16 * k, width - i - 16 * k);
+    }
+    for (int k = 0; k < 4 && i + 16 * k < width; k++) store(means + i + 16 * k, sums[k] * share);
   }
 }
 
@@ -141,7 +145,7 @@ void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) 
   alignas(64) int32_t sums[kTileRows * kPanelColumns];
   const float overRoot = 1.0f / sqrtf((float)call.width);
   for (int token = 0; token < call.tokens; token += kPanelColumns) {
-    tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, nullptr, sums);
+    tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, Ahead{}, sums);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.queryScales[row] * overRoot);
       float* scores = at.scores + (size_t)row * at.outerTokens + token;
@@ -183,8 +187,8 @@ void mixRows(const AttentionCall& call, const AttentionScratch& at, int firstRow
   alignas(64) int32_t high[kTileRows * kPanelColumns], low[kTileRows * kPanelColumns];
   for (int column = 0; column < call.width; column += kPanelColumns) {
     const int8_t* panel = at.values + (size_t)column * at.innerTokens;
-    tile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, nullptr, high);
-    tile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, nullptr, low);
+    tile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, Ahead{}, high);
+    tile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, Ahead{}, low);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.outputScales[row]);
       float* output = call.output + (size_t)(firstRow + row) * call.outputStride + column;

@@ -29,12 +29,13 @@ constexpr int kWeightStride = kPanelColumns * 4;        // bytes from four input
 constexpr int kStepBytes = 16 * kWeightStride;          // a tile of weights: 64 inputs
 constexpr int kSumStride = kPanelColumns * sizeof(int32_t);
 
-inline void fetch(const int8_t* weights) {
-  for (int line = 0; line < kStepBytes; line += 64) _mm_prefetch((const char*)weights + line, _MM_HINT_T1);
+// A step is 64 inputs.
+inline void fetch(Ahead& ahead) {
+  for (int line = 0; line < 4 * ahead.lines; line++, ahead.at += 64) _mm_prefetch((const char*)ahead.at, _MM_HINT_T1);
 }
 
 // Up to 16 rows.
-inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
   _tile_zero(0);
   _tile_zero(1);
   for (int i = 0; i < inputs; i += 64, panel += kStepBytes) {
@@ -43,13 +44,13 @@ inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int
     _tile_dpbusd(0, 4, 6);
     _tile_loadd(7, panel + 64, kWeightStride);
     _tile_dpbusd(1, 4, 7);
-    if (next) fetch(next + (size_t)i * kPanelColumns);
+    fetch(ahead);
   }
   _tile_stored(0, sums, kSumStride);
   _tile_stored(1, sums + 16, kSumStride);
 }
 
-inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
@@ -63,7 +64,7 @@ inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int
     _tile_loadd(5, input + 16 * stride + i, stride);
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
-    if (next) fetch(next + (size_t)i * kPanelColumns);
+    fetch(ahead);
   }
   _tile_stored(0, sums, kSumStride);
   _tile_stored(1, sums + 16, kSumStride);
@@ -72,9 +73,9 @@ inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int
 }
 
 // Rows past `rows` are read and multiplied as well; nobody looks at their sums.
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
-  if (rows <= 16) return tile16(input, stride, panel, inputs, next, sums);
-  tile32(input, stride, panel, inputs, next, sums);
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
+  if (rows <= 16) return tile16(input, stride, panel, inputs, ahead, sums);
+  tile32(input, stride, panel, inputs, ahead, sums);
 }
 
 }  // namespace

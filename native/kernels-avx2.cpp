@@ -49,7 +49,7 @@ inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int
   }
 }
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t*, int32_t* sums) {
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead, int32_t* sums) {
   switch (rows) {
     case 1: return tileOf<1>(input, stride, panel, inputs, sums);
     case 2: return tileOf<2>(input, stride, panel, inputs, sums);

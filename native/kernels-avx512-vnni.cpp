@@ -51,8 +51,24 @@ inline void endTiles() {}
 #define ROWS11(at) ROWS10(at) ROW10(at)
 #define ROWS12(at) ROWS11(at) ROW11(at)
 #define WEIGHTS(a, b) "vmovdqu64 " a "(%[w]), %%zmm0\n vmovdqu64 " b "(%[w]), %%zmm1\n"
-#define FETCH(a, b) "prefetcht1 " a "(%[n])\n prefetcht1 " b "(%[n])\n"
-#define NO_FETCH(a, b)
+// Cache lines of the next panel, among the four steps of a round: 8 are all that this round reads of its own.
+#define LINE(at) "prefetcht1 " at "(%[n])\n"
+#define FETCH0(step)
+#define FETCH1(step) FETCH1_##step
+#define FETCH1_0 LINE("0")
+#define FETCH1_1
+#define FETCH1_2
+#define FETCH1_3
+#define FETCH3(step) FETCH3_##step
+#define FETCH3_0 LINE("0")
+#define FETCH3_1 LINE("64")
+#define FETCH3_2 LINE("128")
+#define FETCH3_3
+#define FETCH8(step) FETCH8_##step
+#define FETCH8_0 LINE("0") LINE("64")
+#define FETCH8_1 LINE("128") LINE("192")
+#define FETCH8_2 LINE("256") LINE("320")
+#define FETCH8_3 LINE("384") LINE("448")
 #define CLEAR(a, b, c, d)                                                                                      \
   "vpxord %%zmm" a ",%%zmm" a ",%%zmm" a "\n vpxord %%zmm" b ",%%zmm" b ",%%zmm" b "\n"                        \
   "vpxord %%zmm" c ",%%zmm" c ",%%zmm" c "\n vpxord %%zmm" d ",%%zmm" d ",%%zmm" d "\n"
@@ -76,28 +92,30 @@ inline void endTiles() {}
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",   \
       "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
-#define LOOP(ROWS, FETCH_AHEAD, SAVE_ALL)                                                                      \
+#define LOOP(ROWS, LINES, SAVE_ALL)                                                                      \
   asm volatile(CLEAR_ALL                                                                                       \
                ".p2align 5\n1:\n"                                                                              \
-               WEIGHTS("0", "64") FETCH_AHEAD("0", "64") ROWS("0")                                             \
-               WEIGHTS("128", "192") FETCH_AHEAD("128", "192") ROWS("4")                                       \
-               WEIGHTS("256", "320") FETCH_AHEAD("256", "320") ROWS("8")                                       \
-               WEIGHTS("384", "448") FETCH_AHEAD("384", "448") ROWS("12")                                      \
-               "add $512, %[w]\n add $512, %[n]\n"                                                             \
+               WEIGHTS("0", "64") FETCH##LINES(0) ROWS("0")                                             \
+               WEIGHTS("128", "192") FETCH##LINES(1) ROWS("4")                                       \
+               WEIGHTS("256", "320") FETCH##LINES(2) ROWS("8")                                       \
+               WEIGHTS("384", "448") FETCH##LINES(3) ROWS("12")                                      \
+               "add $512, %[w]\n add $64*" #LINES ", %[n]\n"                                                             \
                "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"            \
                SAVE_ALL                                                                                        \
                : [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [v] "+r"(v), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps) \
                : [s] "r"(stride), [o] "r"(sums)                                                                \
                : "memory", "cc", REGISTERS)
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int8_t* next, int32_t* sums) {
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
   const uint8_t *x = input, *y = input + 3 * stride, *z = input + 6 * stride, *v = input + 9 * stride;
-  const int8_t *w = panel, *n = next;
+  const int8_t *w = panel, *n = ahead.at;
   long steps = inputs / 16;
-#define CASE(count)                                                   \
-  case count:                                                         \
-    if (next) LOOP(ROWS##count, FETCH, SAVE##count);                  \
-    else LOOP(ROWS##count, NO_FETCH, SAVE##count);                    \
+#define CASE(count)                                                        \
+  case count:                                                              \
+    if (ahead.lines == 0) LOOP(ROWS##count, 0, SAVE##count);               \
+    else if (ahead.lines == 1) LOOP(ROWS##count, 1, SAVE##count);          \
+    else if (ahead.lines == 3) LOOP(ROWS##count, 3, SAVE##count);          \
+    else LOOP(ROWS##count, 8, SAVE##count);                                \
     return;
   switch (rows) {
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)

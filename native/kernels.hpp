@@ -6,6 +6,13 @@
 
 namespace valence {
 
+// What a tile fetches into the second-level cache while it multiplies: so many cache lines, from `at` on, for each 16 inputs;
+// 8 lines are a whole panel in the time of one tile.
+struct Ahead {
+  const int8_t* at = nullptr;
+  int lines = 0;  // 0, 1, 3 or 8
+};
+
 // What becomes of a product's rows.
 enum class Then { store, gelu, addResidual };
 
@@ -18,6 +25,7 @@ struct LinearCall {
   int outputStride;
   Then then;
   const float* residual;   // [rows, outputStride] for addResidual
+  const int8_t* after;     // what the next product reads first, to be fetched ahead; or null
 };
 
 struct AttentionCall {

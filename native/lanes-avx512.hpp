@@ -8,7 +8,7 @@ namespace {
 struct Floats { __m512 v; };
 struct Ints { __m512i v; };
 
-inline __mmask16 firstLanes(int count) { return count >= 16 ? 0xffff : (__mmask16)((1u << count) - 1); }
+inline __mmask16 firstLanes(int count) { return count >= 16 ? 0xffff : count <= 0 ? 0 : (__mmask16)((1u << count) - 1); }
 
 inline Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline Floats loadSome(const float* p, int count) { return {_mm512_maskz_loadu_ps(firstLanes(count), p)}; }

@@ -2,9 +2,9 @@
 //
 //   kTileRows                       the most rows of a tile
 //   rowsOfTile(rows left)           how many of them the next tile takes
-//   tile(input, stride, rows, panel, inputs, next, sums)
+//   tile(input, stride, rows, panel, inputs, ahead, sums)
 //                                   sums[rows][32] = input[rows][inputs] · panel[inputs / 4][32][4], exactly;
-//                                   `next`, where it is not null, is a panel to fetch ahead
+//                                   `ahead` says what of the next panel to fetch meanwhile
 #pragma once
 
 namespace {
@@ -24,19 +24,42 @@ inline void writeRow(const LinearCall& call, int row, int column, const int32_t*
   }
 }
 
+// Which part of the next panel a tile fetches. A panel comes from memory as slowly as a tile or two take, so it is spread over
+// the last eight tiles before it is needed, or over as many as there are.
+inline Ahead aheadOf(const int8_t* next, size_t panelBytes, int tilesLeft, int tiles) {
+  const int spread = tiles >= 8 ? 8 : tiles >= 3 ? 3 : 1;
+  if (next == nullptr || tilesLeft > spread) return {nullptr, 0};
+  const int lines = (8 + spread - 1) / spread;
+  return {next + panelBytes / 8 * (size_t)(lines * (spread - tilesLeft)), lines};
+}
+
+// Where a tile's sums will go, and what will be added to them: rows lie kilobytes apart, so each would be waited for by itself.
+template <Then then>
+inline void expectRows(const LinearCall& call, int row, int rows, int column) {
+  for (int i = row; i < row + rows; i++) {
+    const size_t at = (size_t)i * call.outputStride + column;
+    for (int line = 0; line < kPanelColumns; line += 16) {
+      if (then == Then::addResidual) __builtin_prefetch(call.residual + at + line, 0);
+      __builtin_prefetch(call.output + at + line, 1);
+    }
+  }
+}
+
 template <Then then>
 void linearThen(const LinearCall& call, int firstPanel, int endPanel) {
   const int inputs = call.linear->inputs;
   const size_t panelBytes = (size_t)inputs * kPanelColumns;
+  const int tiles = (call.rows + kTileRows - 1) / kTileRows;
   alignas(64) int32_t sums[kTileRows * kPanelColumns];
   beginTiles();
   for (int panel = firstPanel; panel < endPanel; panel++) {
     const int8_t* weights = call.linear->panels + panel * panelBytes;
-    for (int row = 0; row < call.rows;) {
+    // Even past `endPanel`: the next chunk is most likely this thread's own.
+    const int8_t* next = (panel + 1) * kPanelColumns < call.linear->outputs ? weights + panelBytes : call.after;
+    for (int row = 0, done = 0; row < call.rows; done++) {
       const int rows = rowsOfTile(call.rows - row);
-      // The last tile of a panel fetches the next panel, which the one after it starts with.
-      const bool last = row + rows == call.rows && panel + 1 < endPanel;
-      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, last ? weights + panelBytes : nullptr, sums);
+      expectRows<then>(call, row, rows, panel * kPanelColumns);
+      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, aheadOf(next, panelBytes, tiles - done, tiles), sums);
       for (int i = 0; i < rows; i++) writeRow<then>(call, row + i, panel * kPanelColumns, sums + i * kPanelColumns);
       row += rows;
     }

@@ -4,9 +4,31 @@
 
 namespace valence {
 
+namespace {
+
+size_t panelBytes(const QuantisedMatrix& matrix) {
+  return (size_t)roundUp(matrix.columns, kInputStep) * roundUp(matrix.rows, kPanelColumns);
+}
+
+size_t panelBytes(const QuantisedLayer& layer) {
+  return panelBytes(layer.queryKeyValue) + panelBytes(layer.attentionOutput) + panelBytes(layer.expand) + panelBytes(layer.contract);
+}
+
+}  // namespace
+
+// All panels lie in one piece, in the order in which a pass reads them: on huge pages, where no page has to be looked up.
 Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) : network_(network) {
+  size_t total = 0;
+  for (const QuantisedLayer& layer : layers) total += panelBytes(layer);
+  panels_ = zeroed<int8_t>(total);
+  int8_t* at = panels_.get();
+  const auto next = [&](const QuantisedMatrix& matrix) {
+    int8_t* const panels = at;
+    at += panelBytes(matrix);
+    return pack(matrix, panels);
+  };
   for (const QuantisedLayer& layer : layers) {
-    layers_.push_back({pack(layer.queryKeyValue), pack(layer.attentionOutput), pack(layer.expand), pack(layer.contract),
+    layers_.push_back({next(layer.queryKeyValue), next(layer.attentionOutput), next(layer.expand), next(layer.contract),
                        layer.attentionNorm, layer.outputNorm});
   }
   network_.layers = layers_.data();
@@ -14,12 +36,11 @@ Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) 
 }
 
 // [rows, columns] → panels of 32 rows, in which four columns of a row lie together: [rows / 32][columns / 4][32][4].
-Linear Model::pack(const QuantisedMatrix& matrix) {
+Linear Model::pack(const QuantisedMatrix& matrix, int8_t* panels) {
   Linear linear;
   linear.inputs = roundUp(matrix.columns, kInputStep);
   linear.outputs = roundUp(matrix.rows, kPanelColumns);
-  panels_.push_back(zeroed<int8_t>((size_t)linear.inputs * linear.outputs));
-  linear.panels = panels_.back().get();
+  linear.panels = panels;
   floats_.push_back(zeroed<float>(linear.outputs));
   linear.scales = floats_.back().get();
   floats_.push_back(zeroed<float>(linear.outputs));

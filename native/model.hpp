@@ -30,11 +30,12 @@ class Model {
   const Network& network() const { return network_; }
 
  private:
-  Linear pack(const QuantisedMatrix& matrix);
+  // `panels` has room for them, zeroed.
+  Linear pack(const QuantisedMatrix& matrix, int8_t* panels);
 
   Network network_;
   std::vector<Layer> layers_;
-  std::vector<Array<int8_t>> panels_;
+  Array<int8_t> panels_;
   std::vector<Array<float>> floats_;
   std::vector<Array<int32_t>> integers_;
 };
