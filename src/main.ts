@@ -54,23 +54,22 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     onWorkerFailure: onTrouble.workerDied,
   })
   const missing = new Map<string, string>()
-  try {
-    for (const model of CATALOG) {
-      const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
-      try {
-        if (location) await engine.load(engineModel(model, location.folder, readModel(location.folder)))
-        else
-          missing.set(
-            model.id,
-            `its weights are not on this machine${hub.offline ? ', which is to stay offline' : ''}.`,
-          )
-      } catch (error) {
-        if (location?.place !== 'cache') throw error
-        onTrouble.unreadable(model, error)
-        missing.set(model.id, 'its weights in the cache cannot be read; the log has the cause.')
-      }
+  const loads = CATALOG.map(async (model) => {
+    const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
+    try {
+      if (location) await engine.load(engineModel(model, location.folder, readModel(location.folder)))
+      else
+        missing.set(model.id, `its weights are not on this machine${hub.offline ? ', which is to stay offline' : ''}.`)
+    } catch (error) {
+      if (location?.place !== 'cache') throw error
+      onTrouble.unreadable(model, error)
+      missing.set(model.id, 'its weights in the cache cannot be read; the log has the cause.')
     }
+  })
+  try {
+    await Promise.all(loads)
   } catch (error) {
+    await Promise.allSettled(loads)
     await engine.close()
     throw error
   }
