@@ -10,7 +10,7 @@ import type { Config } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
-import { workersAi } from './dialects/workers-ai/dialect.ts'
+import { workersAi, workersAiBinding } from './dialects/workers-ai/dialect.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
@@ -115,7 +115,7 @@ export async function startServer(config: Config): Promise<Server> {
     logger,
   }
   // AI Gateway is last: it answers for the addresses that are nobody's.
-  const dialects = [workersAi, huggingFace, mcp({ version: VERSION, origins: config.origins }), aiGateway]
+  const dialects = [workersAiBinding, workersAi, huggingFace, mcp({ version: VERSION, origins: config.origins }), aiGateway]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
       await classifier.close()

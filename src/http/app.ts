@@ -10,7 +10,7 @@ import Fastify, {
 import type { Dialect } from '../dialects/dialect.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
-import { bodyMissing, parseJsonBody } from './body.ts'
+import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
 import { healthRoutes } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
@@ -86,7 +86,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) => parseJsonBody(bytes))
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) =>
+    parseJsonBody(await decompressed(bytes, options.maxBodyBytes)),
+  )
   app.setErrorHandler(sendError)
 
   app.addHook('onRequest', async (request, reply) => {

@@ -1,6 +1,42 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
 import { ValenceError } from '../errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
+
+const decompress = promisify(gunzip)
+
+/** @cloudflare/ai compresses what workerd then compresses again. */
+const MAX_LAYERS = 2
+
+/**
+ * Takes gzip off a body. The bytes decide: clients name encodings that they do not use, and use some that they do not name.
+ *
+ * @param maxBytes what the body may have when it is decompressed; a few bytes can stand for many
+ * @throws ValenceError `body_too_large` or `body_not_json`
+ */
+export async function decompressed(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+  let plain = bytes
+  for (let layer = 0; layer < MAX_LAYERS && isGzip(plain); layer++) {
+    plain = await decompress(plain, { maxOutputLength: maxBytes }).catch((error: NodeJS.ErrnoException) => {
+      throw error.code === 'ERR_BUFFER_TOO_LARGE'
+        ? bodyTooLarge()
+        : new ValenceError('body_not_json', 'The body begins as gzip, but cannot be decompressed.', {
+            cause: error.code,
+          })
+    })
+  }
+  return plain
+}
+
+/** No JSON begins so. */
+function isGzip(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+export function bodyTooLarge(): ValenceError {
+  return new ValenceError('body_too_large', 'The body is larger than this server takes. Send fewer or shorter texts.')
+}
 
 /**
  * Reads a request's body as JSON, whatever its content type says: the documented curl of Workers AI sends JSON as a form.

@@ -1,5 +1,6 @@
 import type { FastifySchemaValidationError } from 'fastify/types/schema.js'
 import { asValenceError, ValenceError } from '../errors.ts'
+import { bodyTooLarge } from './body.ts'
 
 /**
  * Says in one sentence what a schema found wrong.
@@ -52,7 +53,7 @@ function fieldName(pointer: string): string {
 export function fromHttp(thrown: unknown): ValenceError {
   const code = (thrown as { code?: string } | null)?.code ?? ''
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ValenceError('body_too_large', 'The body is larger than this server takes. Send fewer or shorter texts.')
+    return bodyTooLarge()
   }
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') {
     return new ValenceError('bad_path', 'The address is too long or holds a malformed percent-escape.')

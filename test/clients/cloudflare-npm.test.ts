@@ -103,6 +103,70 @@ describe('the cloudflare client from npm', () => {
     expect(error).toMatchObject({ status: 401, errors: [{ code: 10000, message: 'Authentication error' }] })
   })
 
+  it('lists the models page by page, and stops', async () => {
+    const pages: string[][] = []
+    for await (const page of (await client.ai.models.list({ account_id: ACCOUNT, per_page: 1 })).iterPages()) {
+      pages.push(page.getPaginatedItems().map((model) => (model as { name: string }).name))
+    }
+
+    expect(pages.length).toBeGreaterThan(1)
+    expect(pages.at(-1)).toEqual([])
+    expect(pages[0]).toEqual([CLOUDFLARE_MODEL])
+    expect(new Set(pages.flat()).size).toBe(pages.length - 1)
+  })
+
+  it('finds a model with the ids of the hosted catalog', async () => {
+    const query = { account_id: ACCOUNT, search: 'DistilBERT', task: 'Text Classification', author: 'huggingface', source: 1 }
+    const found: unknown[] = []
+    for await (const model of client.ai.models.list(query)) found.push(model)
+
+    expect(found).toEqual([
+      expect.objectContaining({
+        id: 'eaf31752-a074-441f-8b70-d593255d2811',
+        name: CLOUDFLARE_MODEL,
+        source: 1,
+        task: expect.objectContaining({ id: '19606750-23ed-4371-aab2-c20349b53a60', name: 'Text Classification' }),
+      }),
+    ])
+  })
+
+  it('reads the schema of a model, and none of one that is not here', async () => {
+    const schema = await client.ai.models.schema.get({ account_id: ACCOUNT, model: CLOUDFLARE_MODEL })
+    expect(schema).toMatchObject({
+      input: { type: 'object', properties: { text: { type: 'string', minLength: 1 } }, required: ['text'] },
+      output: { type: 'array', items: { properties: { label: { type: 'string' }, score: { type: 'number' } } } },
+    })
+
+    const error = await failureOf(client.ai.models.schema.get({ account_id: ACCOUNT, model: '@cf/no/such' }))
+    expect(error).toMatchObject({ status: 400, errors: [{ code: 5007 }] })
+  })
+
+  it('lists tasks and authors', async () => {
+    const tasks: unknown[] = []
+    for await (const task of client.ai.tasks.list({ account_id: ACCOUNT })) tasks.push(task)
+    expect(tasks).toEqual([expect.objectContaining({ name: 'Text Classification' })])
+
+    const authors: unknown[] = []
+    for await (const author of client.ai.authors.list({ account_id: ACCOUNT })) authors.push(author)
+    expect(authors).toContainEqual({ name: 'huggingface' })
+  })
+
+  it('verifies its token, and not a wrong one', async () => {
+    expect(await client.user.tokens.verify()).toEqual({ id: expect.stringMatching(/^[0-9a-f]{32}$/), status: 'active' })
+    expect(await client.accounts.tokens.verify({ account_id: ACCOUNT })).toMatchObject({ status: 'active' })
+
+    const stranger = new Cloudflare({ baseURL: `${server.url}/client/v4`, apiToken: WRONG_KEY })
+    expect(await failureOf(stranger.user.tokens.verify())).toBeInstanceOf(Cloudflare.AuthenticationError)
+  })
+
+  it('reads what a request counts and how it is known', async () => {
+    const { headers } = await run(GOOD).asResponse()
+
+    expect(headers.get('cf-ai-req-id')).toBe(headers.get('x-request-id'))
+    expect(headers.get('cf-ray')).toMatch(/^[0-9a-f]{16}-[A-Z]{3}$/)
+    expect(Number(headers.get('cf-ai-neurons'))).toBeCloseTo((7 * 2394) / 1e6, 6)
+  })
+
   it('throws its NotFoundError with code 7000 for an endpoint that is not here', async () => {
     const error = await failureOf(client.get('/no/such/endpoint'))
 

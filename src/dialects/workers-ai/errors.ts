@@ -1,19 +1,23 @@
 import type { ErrorCode, ValenceError } from '../../errors.ts'
 import { type ErrorAnswer, type FailedRequest, retryAfter } from '../dialect.ts'
+import { identityOf } from './identity.ts'
 
-type Rendering = { status: number; code: number; message?: (error: ValenceError, request: FailedRequest) => string }
+type Rendering = { status: number; code: number; words?: (error: ValenceError, request: FailedRequest) => Words }
+
+/** What Cloudflare says of an error: from a model's side all is an `AiError`; its gates in front say plain sentences. */
+type Words = { name?: 'AiError'; message: string; description?: string }
 
 /**
  * Statuses and codes are those of Cloudflare's documentation of Workers AI errors; where it has none for a case, the
  * nearest one. Clients read the status and `errors[]`.
  */
 const RENDERINGS: Record<ErrorCode, Rendering> = {
-  invalid_request: { status: 400, code: 5006, message: badInput },
-  body_missing: { status: 400, code: 3003, message: () => 'AiError: The request is missing its headers or body.' },
-  body_not_json: { status: 400, code: 5006, message: (error) => `AiError: Bad input: Error: ${error.message}` },
+  invalid_request: { status: 400, code: 5006, words: badInput },
+  body_missing: { status: 400, code: 3003, words: () => aiError('The request is missing its headers or body.') },
+  body_not_json: { status: 400, code: 5006, words: badInput },
   body_too_large: { status: 413, code: 3006 },
-  bad_path: { status: 400, code: 7003, message: notRouted },
-  unauthenticated: { status: 401, code: 10000, message: () => 'Authentication error' },
+  bad_path: { status: 400, code: 7003, words: notRouted },
+  unauthenticated: { status: 401, code: 10000, words: () => ({ message: 'Authentication error' }) },
   // What an account meets there that has used up what it may spend.
   insufficient_credits: { status: 429, code: 3036 },
   budget_exceeded: { status: 429, code: 3036 },
@@ -22,14 +26,18 @@ const RENDERINGS: Record<ErrorCode, Rendering> = {
   model_not_found: {
     status: 400,
     code: 5007,
-    message: ({ details }) => `AiError: No such model ${details.model} or task`,
+    words: ({ details }) => aiError(`No such model ${details.model} or task`),
   },
   // Not 3040, "no capacity": clients would try again, and the weights will not have come.
   model_unavailable: { status: 400, code: 5007 },
-  not_found: { status: 404, code: 7003, message: notRouted },
+  not_found: { status: 404, code: 7003, words: notRouted },
   conflict: { status: 409, code: 5006 },
-  route_not_found: { status: 404, code: 7000, message: () => 'No route for that URI' },
-  method_not_allowed: { status: 405, code: 10405, message: () => 'Method not allowed for this authentication scheme' },
+  route_not_found: { status: 404, code: 7000, words: () => ({ message: 'No route for that URI' }) },
+  method_not_allowed: {
+    status: 405,
+    code: 10405,
+    words: () => ({ message: 'Method not allowed for this authentication scheme' }),
+  },
   busy: { status: 429, code: 3040 },
   timed_out: { status: 408, code: 3007 },
   aborted: { status: 408, code: 3008 },
@@ -43,21 +51,42 @@ const NOT_AGAIN: ReadonlySet<ErrorCode> = new Set(['insufficient_credits', 'budg
 
 /** Cloudflare's envelope around an error. */
 export function renderError(error: ValenceError, request: FailedRequest): ErrorAnswer {
-  const { status, code, message } = RENDERINGS[error.code]
-  const text = message ? message(error, request) : `AiError: ${error.message}`
+  const { code, words, ...answer } = explained(error, request)
+  const message = words.name === undefined ? words.message : `${words.name}: ${words.message}`
+  return { ...answer, body: { errors: [{ message, code }], success: false, result: {}, messages: [] } }
+}
+
+/** The form that `env.AI` reads: it throws an error of this name that says `<internalCode>: <description>`. */
+export function renderBindingError(error: ValenceError, request: FailedRequest): ErrorAnswer {
+  const { code, words, ...answer } = explained(error, request)
+  const { name = 'AiError', message, description = message } = words
+  return { ...answer, body: { internalCode: code, name, message, description } }
+}
+
+function explained(error: ValenceError, request: FailedRequest) {
+  const { status, code, words } = RENDERINGS[error.code]
   return {
     status,
-    headers: { ...retryAfter(error), ...(NOT_AGAIN.has(error.code) && { 'x-should-retry': 'false' }) },
-    body: { errors: [{ message: text, code }], success: false, result: {}, messages: [] },
+    code,
+    words: words ? words(error, request) : aiError(error.message),
+    headers: {
+      ...identityOf(request.id),
+      ...retryAfter(error),
+      ...(NOT_AGAIN.has(error.code) && { 'x-should-retry': 'false' }),
+    },
   }
 }
 
-/** The wording of a missing field is the hosted one: `required properties at '/' are 'text'`. */
-function badInput({ details: { rule, field }, message }: ValenceError): string {
-  if (rule === 'required') return `AiError: Bad input: Error: required properties at '/' are '${field}'`
-  return `AiError: Bad input: Error: ${message}`
+function aiError(message: string, description = message): Words {
+  return { name: 'AiError', message, description }
 }
 
-function notRouted(_: ValenceError, { path }: FailedRequest): string {
-  return `Could not route to ${path}, perhaps your object identifier is invalid?`
+/** The wording of a missing field is the hosted one: `required properties at '/' are 'text'`. */
+function badInput({ details: { rule, field }, message }: ValenceError): Words {
+  const what = rule === 'required' ? `Error: required properties at '/' are '${field}'` : `Error: ${message}`
+  return aiError(`Bad input: ${what}`, what)
+}
+
+function notRouted(_: ValenceError, { path }: FailedRequest): Words {
+  return { message: `Could not route to ${path}, perhaps your object identifier is invalid?` }
 }

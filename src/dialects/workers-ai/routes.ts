@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
-import { callOf, describeAnswer } from '../dialect.ts'
+import { classifyText } from './answer.ts'
+import { catalogRoutes } from './catalog-routes.ts'
 import { ErrorBody, RunAnswer, RunBody, RunParams } from './schemas.ts'
+import { tokenRoutes } from './token-routes.ts'
 
 export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -18,14 +20,12 @@ export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox
         },
       },
       async (request, reply) => {
-        const answer = await admission.classify({
-          ...callOf(request, reply),
-          model: request.params['*'],
-          inputs: [{ text: request.body.text }],
-        })
-        describeAnswer(reply, answer)
-        return { result: answer.results[0]!.scores, success: true as const, errors: [], messages: [] }
+        const call = { model: request.params['*'], text: request.body.text }
+        const result = await classifyText(admission, call, request, reply)
+        return { result, success: true as const, errors: [], messages: [] }
       },
     )
+    await app.register(catalogRoutes(admission))
+    await app.register(tokenRoutes)
   }
 }

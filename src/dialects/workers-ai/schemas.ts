@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 
 export const RunParams = Type.Object({
   account: Type.String({ description: 'Any account id: this server has one tenant.' }),
@@ -15,9 +15,13 @@ const LabelScore = Type.Object({
   score: Type.Number({ description: 'Confidence score, from 0 to 1' }),
 })
 
+export const LabelScores = Type.Array(LabelScore, {
+  description: "In the model's own order of labels, which is not by score",
+})
+
 export const RunAnswer = Type.Object(
   {
-    result: Type.Array(LabelScore, { description: "In the model's own order of labels, which is not by score" }),
+    result: LabelScores,
     success: Type.Literal(true),
     errors: Type.Array(Type.Unknown()),
     messages: Type.Array(Type.Unknown()),
@@ -34,3 +38,73 @@ export const ErrorBody = Type.Object(
   },
   { title: 'WorkersAiError' },
 )
+
+export const BindingError = Type.Object(
+  { internalCode: Type.Integer(), name: Type.String(), message: Type.String(), description: Type.String() },
+  { title: 'WorkersAiBindingError' },
+)
+
+/** Numbers in an address are text; nothing is coerced here. */
+const PositiveInteger = Type.String({ pattern: '^[1-9][0-9]{0,5}$' })
+
+export const ModelSearch = Type.Object({
+  search: Type.Optional(Type.String({ description: 'part of a name or description' })),
+  task: Type.Optional(Type.String({ description: 'name of the task, such as Text Classification' })),
+  author: Type.Optional(Type.String({ description: 'who made the model' })),
+  source: Type.Optional(Type.String({ description: 'number of the source; 1 is Cloudflare' })),
+  hide_experimental: Type.Optional(Type.String({ description: 'accepted; no model here is experimental' })),
+  page: Type.Optional(PositiveInteger),
+  per_page: Type.Optional(PositiveInteger),
+})
+
+const Task = Type.Object({ id: Type.String(), name: Type.String(), description: Type.String() }, { title: 'Task' })
+
+const ListedModel = Type.Object(
+  {
+    id: Type.String(),
+    source: Type.Integer(),
+    name: Type.String(),
+    description: Type.String(),
+    task: Task,
+    tags: Type.Array(Type.String()),
+    properties: Type.Array(Type.Object({ property_id: Type.String(), value: Type.Unknown() })),
+  },
+  { title: 'WorkersAiModel' },
+)
+
+/** Cloudflare's envelope around a list. */
+function pageOf<T extends TSchema>(item: T, title: string) {
+  const count = Type.Integer({ minimum: 0 })
+  return Type.Object(
+    {
+      result: Type.Array(item),
+      success: Type.Literal(true),
+      errors: Type.Array(Type.Unknown()),
+      messages: Type.Array(Type.Unknown()),
+      result_info: Type.Object({ count, page: count, per_page: count, total_count: count }),
+    },
+    { title },
+  )
+}
+
+export const ModelSearchAnswer = pageOf(ListedModel, 'WorkersAiModels')
+
+export const TaskSearchAnswer = pageOf(Task, 'WorkersAiTasks')
+
+export const AuthorSearchAnswer = pageOf(Type.Object({ name: Type.String() }), 'WorkersAiAuthors')
+
+export const ModelSchemaQuery = Type.Object({ model: Type.String({ minLength: 1 }) })
+
+export const ModelSchemaAnswer = Type.Object({
+  result: Type.Object({ input: Type.Unknown(), output: Type.Unknown() }),
+  success: Type.Literal(true),
+  errors: Type.Array(Type.Unknown()),
+  messages: Type.Array(Type.Unknown()),
+})
+
+export const TokenAnswer = Type.Object({
+  result: Type.Object({ id: Type.String(), status: Type.Literal('active') }),
+  success: Type.Literal(true),
+  errors: Type.Array(Type.Unknown()),
+  messages: Type.Array(Type.Object({ code: Type.Integer(), message: Type.String(), type: Type.Null() })),
+})

@@ -46,6 +46,23 @@ class CloudflareClient(unittest.TestCase):
                 del os.environ[name]
         self.assertEqual(scores[1].label, "POSITIVE")
 
+    def test_lists_the_models_page_by_page_and_stops(self):
+        names = [model["name"] for model in self.client.ai.models.list(account_id=ACCOUNT, per_page=1)]
+        self.assertIn(CLOUDFLARE_MODEL, names)
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_reads_schema_tasks_and_authors(self):
+        schema = self.client.ai.models.schema.get(account_id=ACCOUNT, model=CLOUDFLARE_MODEL)
+        self.assertEqual(schema.input["required"], ["text"])
+        self.assertEqual([task["name"] for task in self.client.ai.tasks.list(account_id=ACCOUNT)], ["Text Classification"])
+        self.assertIn({"name": "huggingface"}, list(self.client.ai.authors.list(account_id=ACCOUNT)))
+
+    def test_verifies_its_token_and_not_a_wrong_one(self):
+        self.assertEqual(self.client.user.tokens.verify().status, "active")
+        self.assertEqual(self.client.accounts.tokens.verify(account_id=ACCOUNT).status, "active")
+        with self.assertRaises(cloudflare.AuthenticationError):
+            client_with(WRONG_KEY).user.tokens.verify()
+
     def test_raises_bad_request_error_5006(self):
         with self.assertRaises(cloudflare.BadRequestError) as caught:
             self.run_model(text="")

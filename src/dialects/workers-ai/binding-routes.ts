@@ -1,0 +1,104 @@
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ValenceError } from '../../errors.ts'
+import type { Admission, LabelScore } from '../../gateway/admission.ts'
+import { classifyText } from './answer.ts'
+import { type BindingForm, modelIn, readBindingBody } from './binding-body.ts'
+import { identityOf } from './identity.ts'
+import { listModels } from './model-list.ts'
+import { BindingError, LabelScores, ModelSearch, ModelSearchAnswer, RunBody } from './schemas.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** which of the binding's wires the client speaks */
+    bindingForm: BindingForm
+  }
+}
+
+const compress = promisify(gzip)
+
+const TAGS = ['Workers AI: env.AI']
+
+const MODELS_PATH = '/ai-api/models/search'
+
+/** wrangler 3 sends here whatever the binding asks, with the address that it asked in `X-Forwarded`. */
+export const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
+
+/** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
+export function bindingRoutes(admission: Admission): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.decorateRequest('bindingForm', 'plain')
+
+    for (const url of ['/run', '/ai-gateway/run', PROXY_PATH]) {
+      app.post(
+        url,
+        {
+          config: { classifies: true },
+          schema: {
+            summary: 'env.AI: run a model',
+            tags: TAGS,
+            body: RunBody,
+            response: { 200: LabelScores, '4xx': BindingError, '5xx': BindingError },
+          },
+          // The body wraps what the REST API has as its whole body; unwrapped, it is validated alike.
+          preValidation: async (request) => {
+            const { form, inputs } = readBindingBody(request.body, askedAddress(request).searchParams.get('version'))
+            request.bindingForm = form
+            request.body = inputs as typeof request.body
+          },
+        },
+        async (request, reply) => {
+          const model = modelIn(request.headers['cf-consn-model-id'])
+          const scores = await classifyText(admission, { model, text: request.body.text }, request, reply)
+          if (askedAddress(request).pathname.startsWith('/ai-gateway/')) reply.header('cf-aig-log-id', request.id)
+          return sendScores(reply, request.bindingForm, scores)
+        },
+      )
+    }
+
+    app.get(
+      MODELS_PATH,
+      {
+        schema: {
+          summary: 'env.AI: list the models',
+          tags: TAGS,
+          querystring: ModelSearch,
+          response: { 200: ModelSearchAnswer },
+        },
+      },
+      async (request, reply) => {
+        reply.headers(identityOf(request.id))
+        return listModels(admission.models(), request.query)
+      },
+    )
+
+    app.get(PROXY_PATH, { schema: { hide: true } }, async (request, reply) => {
+      const { pathname, searchParams } = askedAddress(request)
+      if (pathname !== MODELS_PATH) throw new ValenceError('route_not_found', `There is nothing at ${pathname}.`)
+      reply.headers(identityOf(request.id))
+      return listModels(admission.models(), Object.fromEntries(searchParams))
+    })
+  }
+}
+
+/** The address that the binding asked, which is nowhere: https://workers-binding.ai/run?version=3 */
+function askedAddress({ headers, url }: FastifyRequest): URL {
+  const forwarded = headers['x-forwarded']
+  const base = 'https://workers-binding.ai'
+  return typeof forwarded === 'string' && URL.canParse(forwarded) ? new URL(forwarded) : new URL(url, base)
+}
+
+/** No envelope, and exactly `application/json`: with a charset behind it, `run()` hands back a stream. */
+async function sendScores(reply: FastifyReply, form: BindingForm, scores: LabelScore[]): Promise<FastifyReply> {
+  const json = JSON.stringify(form === 'tensors' ? { result: [tensorOf(scores)] } : scores)
+  // The client decompresses whatever the headers say; it would not if they told the truth.
+  const body = form === 'gzip' ? await compress(json) : Buffer.from(json)
+  return reply.header('content-type', 'application/json').serializer(String).send(body)
+}
+
+/** @cloudflare/ai 1.0 takes these for the scores, though the name says otherwise. */
+function tensorOf(scores: LabelScore[]) {
+  return { type: 'float32', shape: [1, scores.length], name: 'logits', value: [scores.map(({ score }) => score)] }
+}
