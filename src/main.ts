@@ -115,7 +115,13 @@ export async function startServer(config: Config): Promise<Server> {
     logger,
   }
   // AI Gateway is last: it answers for the addresses that are nobody's.
-  const dialects = [workersAiBinding, workersAi, huggingFace, mcp({ version: VERSION, origins: config.origins }), aiGateway]
+  const dialects = [
+    workersAiBinding,
+    workersAi,
+    huggingFace,
+    mcp({ version: VERSION, origins: config.origins }),
+    aiGateway,
+  ]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
       await classifier.close()

@@ -33,7 +33,9 @@ function serverUrl(given, name) {
   const text = textOf(given, 'url', name)
   const isHttp = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
   if (!isHttp)
-    throw new Error(`The url of the local AI binding ${name} must be Valence's, such as ${DEFAULT_URL}; it is "${text}".`)
+    throw new Error(
+      `The url of the local AI binding ${name} must be Valence's, such as ${DEFAULT_URL}; it is "${text}".`,
+    )
   return text.replace(/\/+$/, '')
 }
 

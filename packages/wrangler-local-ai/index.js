@@ -10,7 +10,10 @@ const { callingMiniflare } = require('./loaded-miniflare.js')
 const RELAY = readFileSync(join(__dirname, 'relay.mjs'), 'utf8')
 
 /** What the relay may reach: Valence may run on this machine, in the same network or elsewhere. */
-const NETWORK = { name: 'local-ai:network', network: { allow: ['public', 'private'], tlsOptions: { trustBrowserCas: true } } }
+const NETWORK = {
+  name: 'local-ai:network',
+  network: { allow: ['public', 'private'], tlsOptions: { trustBrowserCas: true } },
+}
 
 /** A date that the workerd of wrangler 4.36, the oldest that can load plugins, knows. */
 const COMPATIBILITY_DATE = '2025-08-01'
@@ -62,7 +65,10 @@ function relayService(binding) {
 
 /** Of several workers in one session, those that say the same share a relay; the key itself must not show in a name. */
 function relayName({ url, apiKey }) {
-  return `local-ai:${createHash('sha256').update(JSON.stringify([url, apiKey])).digest('hex').slice(0, 16)}`
+  return `local-ai:${createHash('sha256')
+    .update(JSON.stringify([url, apiKey]))
+    .digest('hex')
+    .slice(0, 16)}`
 }
 
 exports.plugins = { 'local-ai': localAi }

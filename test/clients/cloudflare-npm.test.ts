@@ -116,7 +116,13 @@ describe('the cloudflare client from npm', () => {
   })
 
   it('finds a model with the ids of the hosted catalog', async () => {
-    const query = { account_id: ACCOUNT, search: 'DistilBERT', task: 'Text Classification', author: 'huggingface', source: 1 }
+    const query = {
+      account_id: ACCOUNT,
+      search: 'DistilBERT',
+      task: 'Text Classification',
+      author: 'huggingface',
+      source: 1,
+    }
     const found: unknown[] = []
     for await (const model of client.ai.models.list(query)) found.push(model)
 

@@ -24,7 +24,7 @@ const TAGS = ['Workers AI: env.AI']
 const MODELS_PATH = '/ai-api/models/search'
 
 /** wrangler 3 sends here whatever the binding asks, with the address that it asked in `X-Forwarded`. */
-export const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
+const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
 
 /** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
 export function bindingRoutes(admission: Admission): FastifyPluginAsyncTypebox {
@@ -58,28 +58,28 @@ export function bindingRoutes(admission: Admission): FastifyPluginAsyncTypebox {
       )
     }
 
-    app.get(
-      MODELS_PATH,
-      {
-        schema: {
-          summary: 'env.AI: list the models',
-          tags: TAGS,
-          querystring: ModelSearch,
-          response: { 200: ModelSearchAnswer },
+    for (const url of [MODELS_PATH, PROXY_PATH]) {
+      app.get(
+        url,
+        {
+          schema: {
+            summary: 'env.AI: list the models',
+            tags: TAGS,
+            querystring: ModelSearch,
+            response: { 200: ModelSearchAnswer, '4xx': BindingError, '5xx': BindingError },
+          },
+          preValidation: async (request) => {
+            const { pathname, searchParams } = askedAddress(request)
+            if (pathname !== MODELS_PATH) throw new ValenceError('route_not_found', `There is nothing at ${pathname}.`)
+            request.query = Object.fromEntries(searchParams)
+          },
         },
-      },
-      async (request, reply) => {
-        reply.headers(identityOf(request.id))
-        return listModels(admission.models(), request.query)
-      },
-    )
-
-    app.get(PROXY_PATH, { schema: { hide: true } }, async (request, reply) => {
-      const { pathname, searchParams } = askedAddress(request)
-      if (pathname !== MODELS_PATH) throw new ValenceError('route_not_found', `There is nothing at ${pathname}.`)
-      reply.headers(identityOf(request.id))
-      return listModels(admission.models(), Object.fromEntries(searchParams))
-    })
+        async (request, reply) => {
+          reply.headers(identityOf(request.id))
+          return listModels(admission.models(), request.query)
+        },
+      )
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { ModelStatus } from '../../gateway/admission.ts'
 import type { ModelSearch } from './schemas.ts'
 
 /** The task of every model here, with the id that it has in Cloudflare's catalog. */
-export const TEXT_CLASSIFICATION = {
+const TEXT_CLASSIFICATION = {
   id: '19606750-23ed-4371-aab2-c20349b53a60',
   name: 'Text Classification',
   description: 'Sorts a text into one of several labels, such as those of its sentiment.',

@@ -53,7 +53,7 @@ class CloudflareClient(unittest.TestCase):
 
     def test_reads_schema_tasks_and_authors(self):
         schema = self.client.ai.models.schema.get(account_id=ACCOUNT, model=CLOUDFLARE_MODEL)
-        self.assertEqual(schema.input["required"], ["text"])
+        self.assertEqual(schema.input.required, ["text"])
         self.assertEqual([task["name"] for task in self.client.ai.tasks.list(account_id=ACCOUNT)], ["Text Classification"])
         self.assertIn({"name": "huggingface"}, list(self.client.ai.authors.list(account_id=ACCOUNT)))
 

@@ -1,0 +1,8 @@
+declare namespace Cloudflare {
+  interface Env {
+    AI: Ai
+  }
+  interface GlobalProps {
+    mainModule: typeof import('../src/index.ts')
+  }
+}
