@@ -105,6 +105,13 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_MAX_BODY_BYTES', flag: 'max-body-bytes' },
   ),
+  upstreams: setting(
+    Type.String({
+      default: '',
+      description: 'JSON file of models that others answer for, and of who steps in for whom',
+    }),
+    { env: 'VALENCE_UPSTREAMS', flag: 'upstreams' },
+  ),
   origins: setting(
     Type.String({
       default: '',
@@ -141,9 +148,15 @@ const Settings = Type.Object(SETTINGS)
 
 type SettingName = keyof typeof SETTINGS
 
-export type Config = Omit<Static<typeof Settings>, 'apiKeys' | 'modelsDir' | 'logLevel' | 'offline' | 'origins'> & {
+export type Config = Omit<
+  Static<typeof Settings>,
+  'apiKeys' | 'modelsDir' | 'logLevel' | 'offline' | 'origins' | 'upstreams'
+> & {
   apiKeys: string[]
   origins: string[]
+  upstreamsFile: string | undefined
+  /** Reads a variable that another file names, such as the one of an upstream's key. */
+  variable(name: string): string | undefined
   modelsDir: string | undefined
   logLevel: string
   hub: HubConfig
@@ -172,13 +185,15 @@ export function readConfig(
       applies(SETTINGS[name]) ? readSetting(name, flags, env) : SETTINGS[name].default,
     ]),
   ) as Static<typeof Settings>
-  const { offline, ...others } = values
+  const { offline, upstreams, ...others } = values
   const hub = hubConfig(env)
   return {
     ...others,
     hub: { ...hub, offline: hub.offline || offline },
     apiKeys: keysIn(values.apiKeys),
     origins: listIn(values.origins),
+    upstreamsFile: upstreams === '' ? undefined : upstreams,
+    variable: (name) => (env[name] === '' ? undefined : env[name]),
     modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
     logLevel: String(values.logLevel),
   }

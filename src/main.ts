@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
@@ -6,7 +7,7 @@ import packageJson from '../package.json' with { type: 'json' }
 import { CATALOG, type CatalogModel } from './catalog/catalog.ts'
 import { findModelFolder } from './catalog/folder.ts'
 import type { HubOptions } from './catalog/hub/options.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
@@ -17,6 +18,9 @@ import { createAnswering } from './gateway/answering.ts'
 import { createResultCache } from './gateway/cache.ts'
 import { createKeyCheck } from './gateway/keys.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
+import { createResponders } from './gateway/responders.ts'
+import { NO_UPSTREAMS, parseUpstreams, type UpstreamsConfiguration } from './gateway/upstreams/configuration.ts'
+import { modelsElsewhere } from './gateway/upstreams/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
@@ -33,7 +37,12 @@ export function hubOptions({ hub }: Config): HubOptions {
 }
 
 /** A classifier without a server around it, as the command line uses it. */
-export type Classifier = { engine: Engine; directory: ModelDirectory; close(): Promise<void> }
+export type Classifier = {
+  engine: Engine
+  directory: ModelDirectory
+  upstreams: UpstreamsConfiguration
+  close(): Promise<void>
+}
 
 /** Told of what goes wrong beside the requests. */
 export type OnTrouble = { workerDied(error: Error): void; unreadable(model: CatalogModel, error: unknown): void }
@@ -46,6 +55,7 @@ export type OnTrouble = { workerDied(error: Error): void; unreadable(model: Cata
  */
 export async function openClassifier(config: Config, onTrouble: OnTrouble): Promise<Classifier> {
   const { modelsDir, hub } = config
+  const { upstreams, elsewhere } = readUpstreams(config)
   const engine = createEngine({
     backend: config.backend,
     workers: config.workers,
@@ -73,8 +83,26 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     await engine.close()
     throw error
   }
-  const directory = createModelDirectory(CATALOG, missing, { strict: config.strictModels })
-  return { engine, directory, close: () => engine.close() }
+  const directory = createModelDirectory([...CATALOG, ...elsewhere], missing, {
+    strict: config.strictModels,
+    remote: new Set(elsewhere.map(({ id }) => id)),
+  })
+  return { engine, directory, upstreams, close: () => engine.close() }
+}
+
+/** @throws ConfigError that says what in the file will not do */
+function readUpstreams({ upstreamsFile, variable }: Config) {
+  if (upstreamsFile === undefined) return { upstreams: NO_UPSTREAMS, elsewhere: [] }
+  try {
+    const upstreams = parseUpstreams(readFileSync(upstreamsFile, 'utf8'))
+    for (const [name, { keyVariable }] of Object.entries(upstreams.upstreams)) {
+      if (keyVariable !== undefined && variable(keyVariable) === undefined)
+        throw new Error(`the upstream ${name} has its key in ${keyVariable}, which is not set`)
+    }
+    return { upstreams, elsewhere: modelsElsewhere(upstreams, CATALOG) }
+  } catch (error) {
+    throw new ConfigError(`${upstreamsFile} will not do: ${(error as Error).message}.`)
+  }
 }
 
 /** A server that listens. */
@@ -101,7 +129,17 @@ export async function startServer(config: Config): Promise<Server> {
   const admission = createAdmission({
     engine,
     directory,
-    answering: createAnswering({ engine, directory, cache }),
+    responders: createResponders({
+      engine,
+      directory,
+      configuration: classifier.upstreams,
+      sharedAmong: cache.sharedAmong,
+      keyOf: config.variable,
+    }),
+    answering: createAnswering({
+      cache,
+      onFailure: ({ servedBy }, err) => logger.warn({ err, servedBy }, 'a candidate failed'),
+    }),
     cache,
     isKnownKey: createKeyCheck(config.apiKeys),
     timeoutMs: config.timeoutMs,

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../errors.ts'
-import type { Admission, Answer, CacheMode, Call, Classification, LabelScore } from '../gateway/admission.ts'
+import type { Admission, Answer, CacheMode, Call, Classification, LabelScore, Routing } from '../gateway/admission.ts'
 import type { Caller } from '../gateway/caller.ts'
 
 declare module 'fastify' {
@@ -36,13 +36,22 @@ const MAX_TAG_LENGTH = 64
 
 const CACHE_MODES: readonly CacheMode[] = ['auto', 'force', 'skip']
 
+const ROUTINGS: readonly Routing[] = ['cost', 'speed', 'quality', 'auto']
+
+const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
+  cost: 'the cheapest that answered',
+  speed: 'the fastest of late that answered',
+  quality: 'the best that answered',
+  auto: "the first in the operator's order that answered",
+}
+
 /** What a call is known by, whatever it asks. */
-export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'cache' | 'signal'>
+export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'cache' | 'routing' | 'signal'>
 
 /**
  * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.
  *
- * @throws ValenceError `invalid_request` for a tag that is too long, or an x-cache that is none
+ * @throws ValenceError `invalid_request` for a tag that is too long, or an x-cache or x-routing that is none
  */
 export function callOf(request: FastifyRequest, reply: FastifyReply): CallContext {
   return {
@@ -50,7 +59,8 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
     requestId: request.id,
     route: request.routeOptions.url ?? '',
     tag: tagOf(request) ?? request.caller.defaultTag,
-    cache: cacheModeOf(request),
+    cache: chosenIn(request, 'x-cache', CACHE_MODES),
+    routing: chosenIn(request, 'x-routing', ROUTINGS),
     signal: clientSignal(reply),
   }
 }
@@ -64,14 +74,12 @@ function tagOf({ headers }: FastifyRequest): string | undefined {
   })
 }
 
-function cacheModeOf({ headers }: FastifyRequest): CacheMode | undefined {
-  const sent = headers['x-cache']
+function chosenIn<T extends string>({ headers }: FastifyRequest, name: string, choices: readonly T[]): T | undefined {
+  const sent = headers[name]
   if (sent === undefined || sent === '') return undefined
-  const mode = CACHE_MODES.find((candidate) => candidate === String(sent).toLowerCase())
-  if (mode !== undefined) return mode
-  throw new ValenceError('invalid_request', `The header x-cache must be one of ${CACHE_MODES.join(', ')}.`, {
-    field: 'x-cache',
-  })
+  const chosen = choices.find((choice) => choice === String(sent).toLowerCase())
+  if (chosen !== undefined) return chosen
+  throw new ValenceError('invalid_request', `The header ${name} must be one of ${choices.join(', ')}.`, { field: name })
 }
 
 /** Aborts when the client goes away before it has its whole answer. */
@@ -84,9 +92,13 @@ function clientSignal(reply: FastifyReply): AbortSignal {
 }
 
 /** Says in headers what every dialect should let its client know and none has a field for. */
-export function describeAnswer(reply: FastifyReply, { model, servedBy, results, isCached }: Answer): void {
+export function describeAnswer(reply: FastifyReply, { model, servedBy, results, isCached, routing }: Answer): void {
   reply.header('x-cache', isCached ? 'hit' : 'miss')
   if (servedBy !== model.id) reply.header('x-valence-served-model', servedBy)
+  if (routing !== undefined) {
+    reply.header('x-routing-selected', servedBy)
+    reply.header('x-routing-reason', ROUTING_REASONS[routing])
+  }
   if (results.some((result) => result.truncated)) reply.header('x-valence-truncated', 'true')
   reply.header('server-timing', serverTiming(results))
 }

@@ -3,13 +3,15 @@ import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
-import type { Answering, ProviderHealth } from './answering.ts'
+import type { Answering } from './answering.ts'
 import type { CacheMode, ResultCache } from './cache.ts'
 import { type Caller, localCaller } from './caller.ts'
+import type { Routing } from './candidates.ts'
 import type { KeyCheck } from './keys.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
+import type { ProviderHealth, Responders } from './responders.ts'
 
-export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, TextInput }
+export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, Routing, TextInput }
 
 /** The one way from a dialect to the engine: authenticate → run. */
 export type Admission = {
@@ -23,7 +25,7 @@ export type Admission = {
   refuseIfFull(): void
   /**
    * @throws ValenceError `model_not_found`, `model_unavailable`, `busy`, `timed_out`, `aborted`, `shutting_down`,
-   *   `internal`
+   *   `upstream_failed`, `internal`
    */
   classify(call: Call): Promise<Answer>
   /** how those who answer are: this server's weights, and upstreams */
@@ -50,6 +52,8 @@ export type Call = {
   activation?: Activation | undefined
   /** `auto` where the client does not say */
   cache?: CacheMode | undefined
+  /** by what whoever answers is chosen; `auto` where the client does not say */
+  routing?: Routing | undefined
   /** aborted when the client has gone away */
   signal: AbortSignal
 }
@@ -60,6 +64,8 @@ export type Answer = {
   servedBy: string
   /** one a text */
   results: Classification[]
+  /** by what the client wanted it chosen who answers */
+  routing: Routing | undefined
   /** whether all of it was kept from earlier calls, so that it is free */
   isCached: boolean
   /** what the call cost, in micro-dollars */
@@ -69,12 +75,13 @@ export type Answer = {
 export function createAdmission(options: {
   engine: Engine
   directory: ModelDirectory
+  responders: Responders
   answering: Answering
   cache: ResultCache
   isKnownKey: KeyCheck
   timeoutMs: number
 }): Admission {
-  const { engine, directory, answering, cache, isKnownKey, timeoutMs } = options
+  const { engine, directory, responders, answering, cache, isKnownKey, timeoutMs } = options
   return {
     authenticate({ authorization }) {
       if (isKnownKey(bearerToken(authorization))) return localCaller({ isAdmin: false })
@@ -83,16 +90,19 @@ export function createAdmission(options: {
         'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".',
       )
     },
-    refuseIfFull: () => engine.refuseIfFull(),
-    async classify({ caller, model: name, inputs, activation, cache = 'auto', signal }) {
-      const status = directory.resolve(name)
-      const lookup = answering.look(status, { accountId: caller.accountId, inputs, activation, cache })
+    refuseIfFull() {
+      if (!responders.haveUpstreams) engine.refuseIfFull()
+    },
+    async classify({ caller, model: name, inputs, activation, cache = 'auto', routing, signal }) {
+      const { model } = directory.get(name)
+      const question = { accountId: caller.accountId, inputs, activation, cache }
+      const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
       const { servedBy, results, computed } = await withTimeLimit(signal, timeoutMs, (limited) =>
         answering.complete(lookup, limited),
       )
-      return { model: status.model, servedBy, results, isCached: computed.length === 0, costMicros: 0 }
+      return { model, servedBy, results, routing, isCached: computed.length === 0, costMicros: 0 }
     },
-    providers: () => answering.providers(),
+    providers: () => responders.health(),
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: (name) => directory.get(name),

@@ -1,31 +1,21 @@
-import type { Activation } from '../engine/activation.ts'
-import type { Classification, Engine, TextInput } from '../engine/engine.ts'
+import type { Classification, TextInput } from '../engine/engine.ts'
 import type { CacheMode, ResultCache } from './cache.ts'
-import { createLatency } from './latency.ts'
-import type { ModelDirectory, ModelStatus } from './models.ts'
-
-/** This server's own weights, among those who answer. */
-const LOCAL_PROVIDER = 'local'
+import { type Candidate, firstAnswer, inOrder, type Question, type Routing } from './candidates.ts'
 
 /** Texts for a model, before it is known what has to be computed. */
-export type Question = {
-  /** whose cache may answer */
-  accountId: string
-  inputs: readonly TextInput[]
-  activation: Activation | undefined
-  cache: CacheMode
-}
+export type CacheableQuestion = Question & { cache: CacheMode }
 
-/** A question with what the cache knows of it. */
-export type Lookup = Question & {
-  servedBy: string
+/** A question with what the cache knows of it, and who is to be asked for the rest. */
+export type Lookup = CacheableQuestion & {
+  /** in the order in which they are tried */
+  candidates: readonly Candidate[]
   /** one a text; those that are not known are to be computed */
   known: readonly (Classification | undefined)[]
   missing: readonly TextInput[]
 }
 
 export type Outcome = {
-  /** the id of the model whose weights answered */
+  /** what answered: a model of this server, or `<upstream>:<its model>` */
   servedBy: string
   /** one a text */
   results: Classification[]
@@ -33,60 +23,56 @@ export type Outcome = {
   computed: Classification[]
 }
 
-/** How somebody who answers is. */
-export type ProviderHealth = {
-  /** `local` for this server's own weights */
-  name: string
-  status: 'healthy' | 'degraded' | 'down'
-  /** of late, for a text */
-  latencyMs: number | undefined
-  circuit: 'closed' | 'open' | 'half_open'
-  models: readonly string[]
-}
-
 /** Gets results: what is kept from the cache, the rest from whoever answers for the model. */
 export type Answering = {
   /** Finds what is known already; quick, and without a wait. */
-  look(model: ModelStatus & { servedBy: string }, question: Question): Lookup
-  /** @throws ValenceError as the engine does */
+  look(candidates: readonly Candidate[], routing: Routing, question: CacheableQuestion): Lookup
+  /** @throws ValenceError as `firstAnswer` and the engine do */
   complete(lookup: Lookup, signal: AbortSignal): Promise<Outcome>
-  providers(): ProviderHealth[]
 }
 
-export function createAnswering(options: { engine: Engine; directory: ModelDirectory; cache: ResultCache }): Answering {
-  const { engine, directory, cache } = options
-  const latency = createLatency()
+/** @param options.onFailure told of each candidate that failed, whether or not another answered */
+export function createAnswering(options: {
+  cache: ResultCache
+  onFailure: (candidate: Candidate, error: unknown) => void
+}): Answering {
+  const { cache, onFailure } = options
+
+  /** A list is answered by one candidate as a whole, since two would judge by different measures. */
+  function known(candidates: readonly Candidate[], question: CacheableQuestion): Pick<Lookup, 'candidates' | 'known'> {
+    const { accountId, inputs, activation } = question
+    const nothing = { candidates, known: inputs.map(() => undefined) }
+    for (const candidate of candidates) {
+      if (!keeps(candidate, question.cache)) continue
+      const found = cache.find({ accountId, servedBy: candidate.servedBy, activation }, inputs)
+      if (!found.includes(undefined) || candidates.length === 1) return { candidates: [candidate], known: found }
+    }
+    return nothing
+  }
 
   return {
-    look({ servedBy }, question) {
-      const { accountId, inputs, activation } = question
-      const known =
-        question.cache === 'skip'
-          ? inputs.map(() => undefined)
-          : cache.find({ accountId, servedBy, activation }, inputs)
-      return { ...question, servedBy, known, missing: inputs.filter((_, index) => known[index] === undefined) }
+    look(candidates, routing, question) {
+      const found = known(inOrder(candidates, routing), question)
+      return { ...question, ...found, missing: question.inputs.filter((_, index) => found.known[index] === undefined) }
     },
-    async complete({ accountId, servedBy, activation, cache: mode, known, missing }, signal) {
-      if (missing.length === 0) return { servedBy, results: known as Classification[], computed: [] }
-      const sharedAmong = cache.sharedAmong(accountId)
-      const startedAt = performance.now()
-      const computed = await engine.classify(servedBy, missing, { activation, signal, sharedAmong })
-      latency.took(performance.now() - startedAt, missing.length)
-      if (mode !== 'skip') {
+    async complete(lookup, signal) {
+      const { candidates, known, missing, accountId, activation } = lookup
+      if (missing.length === 0)
+        return { servedBy: candidates[0]!.servedBy, results: known as Classification[], computed: [] }
+      const question = { accountId, activation, inputs: missing }
+      const { candidate, results: computed } = await firstAnswer(candidates, question, signal, onFailure)
+      const { servedBy } = candidate
+      if (keeps(candidate, lookup.cache)) {
         for (const [index, result] of computed.entries())
           cache.keep({ accountId, servedBy, activation }, missing[index]!, result)
       }
       const fresh = computed.values()
       return { servedBy, results: known.map((result) => result ?? fresh.next().value!), computed }
     },
-    providers: () => [
-      {
-        name: LOCAL_PROVIDER,
-        status: engine.canRun() ? 'healthy' : 'down',
-        latencyMs: latency.ms(),
-        circuit: 'closed',
-        models: directory.list().flatMap(({ model, servedBy }) => (servedBy === undefined ? [] : [model.id])),
-      },
-    ],
   }
+}
+
+/** Weights of ours say the same again; another's answer is kept where the client says so. */
+function keeps({ isLocal }: Candidate, mode: CacheMode): boolean {
+  return mode === 'force' || (mode === 'auto' && isLocal)
 }

@@ -1,13 +1,13 @@
-import { type CatalogModel, EMBEDDED_MODEL_ID, findModel } from '../catalog/catalog.ts'
+import { type CatalogModel, EMBEDDED_MODEL_ID } from '../catalog/catalog.ts'
 import { ValenceError } from '../errors.ts'
 
 /**
- * What answers for a model of the catalog: its own weights (`ready`), the embedded model in its place (`substituted`),
- * or nothing (`unavailable`, where the operator asked for strict models).
+ * What answers for a model: its own weights (`ready`), the embedded model in its place (`substituted`), nothing (`unavailable`,
+ * where the operator asked for strict models), or only upstreams (`remote`).
  */
 export type ModelStatus = {
   model: CatalogModel
-  state: 'ready' | 'substituted' | 'unavailable'
+  state: 'ready' | 'substituted' | 'unavailable' | 'remote'
   /** the id of the model whose weights answer */
   servedBy: string | undefined
   /** why the model's own weights do not answer */
@@ -27,21 +27,23 @@ export type ModelDirectory = {
 }
 
 /**
+ * @param remote the ids of models that have no weights here and never will
  * @param missing why a model's weights are not in the engine, by its id; all others are there
  * @param strict whether a model without weights is refused rather than answered by the embedded one
  */
 export function createModelDirectory(
   catalog: readonly CatalogModel[],
   missing: ReadonlyMap<string, string>,
-  { strict }: { strict: boolean },
+  { strict, remote }: { strict: boolean; remote: ReadonlySet<string> },
 ): ModelDirectory {
   const models = new Map(catalog.map((model) => [model.id, model]))
+  const idsByName = new Map(catalog.flatMap(({ id, aliases }) => [id, ...aliases].map((name) => [name, id] as const)))
   const statuses = new Map<string, ModelStatus>()
 
   const directory: ModelDirectory = {
     list: () => [...statuses.values()],
     get(name) {
-      const status = statuses.get(findModel(name)?.id ?? '')
+      const status = statuses.get(idsByName.get(name) ?? '')
       if (!status) throw new ValenceError('model_not_found', `There is no model ${quoted(name)} here.`, { model: name })
       return status
     },
@@ -66,7 +68,12 @@ export function createModelDirectory(
       statuses.set(modelId, status)
     },
   }
-  for (const { id } of catalog) {
+  for (const model of catalog) {
+    const { id } = model
+    if (remote.has(id)) {
+      statuses.set(id, { model, state: 'remote', servedBy: undefined, reason: 'it is answered by others.' })
+      continue
+    }
     const reason = missing.get(id)
     if (reason === undefined) directory.arrived(id)
     else directory.missing(id, reason)

@@ -4,7 +4,9 @@ import type { ModelStatus } from '../gateway/models.ts'
 
 const ModelHealth = Type.Object({
   id: Type.String(),
-  status: Type.String({ description: 'ready, substituted (another model answers in its place) or unavailable' }),
+  status: Type.String({
+    description: 'ready, substituted (another model answers in its place), unavailable, or remote (upstreams answer)',
+  }),
   served_by: Type.Union([Type.String(), Type.Null()]),
   backend: Type.Union([Type.String(), Type.Null()], {
     description:

@@ -20,6 +20,11 @@ export async function classifyChat(
   const model = modelName(body.model)
   const text = textToClassify(body)
   const write = contentWriter(body.response_format, admission.model(model).model.labels)
-  const answer = await admission.classify({ ...call, model, inputs: [{ text }] })
+  const answer = await admission.classify({
+    ...call,
+    routing: body['x-routing'] ?? call.routing,
+    model,
+    inputs: [{ text }],
+  })
   return { answer, write }
 }

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from 'typebox'
 import type { Admission, ModelStatus } from '../../gateway/admission.ts'
 import { CAPABILITIES, MODERATION_CAPABILITY } from './capabilities.ts'
 import { invocationOf } from './invocation.ts'
@@ -7,6 +6,7 @@ import {
   CapabilityList,
   ModelFilter,
   ModelList,
+  ModelNameParts,
   ModelObject,
   ModelParams,
   ModelSchemaAnswer,
@@ -69,7 +69,7 @@ export function modelRoutes(admission: Admission): FastifyPluginAsyncTypebox {
             summary: 'Say how a model is called',
             tags: ['OpenAI'],
             hide: url !== DOCUMENTED_SCHEMA_ADDRESS,
-            params: Type.Record(Type.String(), Type.String()),
+            params: ModelNameParts,
             response: { 200: ModelSchemaAnswer, ...ERRORS },
           },
         },

@@ -29,7 +29,12 @@ export const ModelObject = Type.Object(
     task: Type.Literal('text-classification'),
     capabilities: Type.Array(Type.String(), { description: 'As /v1/capabilities lists them' }),
     labels: Strings,
-    status: Type.Union([Type.Literal('ready'), Type.Literal('substituted'), Type.Literal('unavailable')]),
+    status: Type.Union([
+      Type.Literal('ready'),
+      Type.Literal('substituted'),
+      Type.Literal('unavailable'),
+      Type.Literal('remote'),
+    ]),
     served_by: Type.Union([Type.String(), Type.Null()], { description: 'The model whose weights answer' }),
     reason: Type.Union([Type.String(), Type.Null()], { description: "Why the model's own weights do not answer" }),
     schema: Type.Optional(InvocationSchema),
@@ -48,6 +53,12 @@ export const ModelSchemaAnswer = Type.Object(
 )
 
 export const ModelParams = Type.Object({ '*': Type.String({ description: 'The model, its slash raw or encoded.' }) })
+
+export const ModelNameParts = Type.Object({
+  first: Type.String(),
+  second: Type.Optional(Type.String()),
+  third: Type.Optional(Type.String()),
+})
 
 export const ModelFilter = Type.Object({
   modality: Type.Optional(Type.String({ description: 'All models here are of the modality text.' })),

@@ -45,6 +45,12 @@ export const ChatBody = Type.Object(
     tool_choice: Type.Optional(Type.Unknown()),
     audio: Type.Optional(Type.Unknown()),
     modalities: Nullable(Type.Array(Type.String())),
+    'x-routing': Nullable(
+      Type.Union(
+        (['cost', 'speed', 'quality', 'auto'] as const).map((by) => Type.Literal(by)),
+        { description: 'By what whoever answers for the model is chosen; the header x-routing says the same' },
+      ),
+    ),
     temperature: Nullable(Type.Number({ description: 'Accepted; changes nothing, like every sampling parameter' })),
     top_p: Nullable(Type.Number()),
     max_tokens: Nullable(Type.Integer()),

@@ -1,0 +1,89 @@
+import type { Activation } from '../engine/activation.ts'
+import type { Classification, TextInput } from '../engine/engine.ts'
+import { ValenceError } from '../errors.ts'
+import { UpstreamError } from './upstreams/request.ts'
+
+/** By what a request wants its model's candidates tried. */
+export type Routing = 'cost' | 'speed' | 'quality' | 'auto'
+
+/** Texts to be answered. */
+export type Question = {
+  /** whose they are */
+  accountId: string
+  inputs: readonly TextInput[]
+  activation: Activation | undefined
+}
+
+/** Somebody who can answer for a model. */
+export type Candidate = {
+  /** what answers: a model of this server, or `<upstream>:<its model>` */
+  servedBy: string
+  /** whether these are weights of ours, which say the same every time */
+  isLocal: boolean
+  /** what a request costs the operator there, in micro-dollars */
+  costMicros: number
+  /** how good its answers are, from 0 to 1, as the operator says */
+  quality: number
+  /** how long a text takes of late; undefined before the first */
+  latencyMs(): number | undefined
+  /** whether its circuit is open */
+  isResting(): boolean
+  canAnswer(question: Pick<Question, 'inputs' | 'activation'>): boolean
+  answer(question: Question, signal: AbortSignal): Promise<Classification[]>
+}
+
+/**
+ * The candidates in the order in which they are tried. `auto` is the operator's order; whose latency is unknown is tried
+ * first by `speed`, so that it becomes known; who rests comes last.
+ */
+export function inOrder(candidates: readonly Candidate[], routing: Routing): Candidate[] {
+  const rank: Record<Routing, (candidate: Candidate) => number> = {
+    auto: () => 0,
+    cost: ({ costMicros }) => costMicros,
+    speed: (candidate) => candidate.latencyMs() ?? 0,
+    quality: ({ quality }) => -quality,
+  }
+  const of = rank[routing]
+  return candidates.toSorted((a, b) => Number(a.isResting()) - Number(b.isResting()) || of(a) - of(b))
+}
+
+/**
+ * Asks one after another until somebody answers.
+ *
+ * @throws ValenceError the last one's where all fail: `upstream_failed`, `timed_out`, `busy`, `internal`; at once what no
+ *   other would answer differently; `invalid_request` where none has words for the question; the signal's reason
+ */
+export async function firstAnswer(
+  candidates: readonly Candidate[],
+  question: Question,
+  signal: AbortSignal,
+  onFailure: (candidate: Candidate, error: unknown) => void,
+): Promise<{ candidate: Candidate; results: Classification[] }> {
+  const able = candidates.filter((candidate) => candidate.canAnswer(question))
+  let last: ValenceError = new ValenceError(
+    'invalid_request',
+    'Nobody who answers for this model takes pairs of texts or this activation.',
+  )
+  for (const candidate of able) {
+    try {
+      return { candidate, results: await candidate.answer(question, signal) }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!mayDiffer(error)) throw error
+      if (!(error instanceof ValenceError && error.code === 'busy')) onFailure(candidate, error)
+      last = error instanceof ValenceError ? error : failed(error as UpstreamError)
+    }
+  }
+  throw last
+}
+
+/** Whether another candidate might do better. */
+function mayDiffer(error: unknown): boolean {
+  return error instanceof UpstreamError || (error instanceof ValenceError && ['busy', 'internal'].includes(error.code))
+}
+
+function failed(cause: UpstreamError): ValenceError {
+  return new ValenceError('upstream_failed', `Whoever answers for this model failed: ${cause.message}. Try again.`, {
+    cause,
+  })
+}
