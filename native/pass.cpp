@@ -11,13 +11,16 @@ namespace {
 constexpr int kFeedForwardRows = 48;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
-// A chunk of a product does at least this many multiplications, some 5 µs of them, so that taking it costs little.
-constexpr int64_t kChunkProducts = 1 << 22;
+// A chunk of a product does about this many multiplications, some 15 µs of them: taking it costs a trip between two cores.
+constexpr int64_t kChunkProducts = 1 << 23;
 
 // Rows of the head's float matrix in a chunk.
 constexpr int kHeadRows = 32;
 
 int chunksOf(int count, int size) { return (count + size - 1) / size; }
+
+// At most `most`, so that chunks are of one size and even in number: two threads are then done at the same time.
+int chunkSize(int count, int most) { return chunksOf(count, roundUp(chunksOf(count, most), 2)); }
 
 // One pass under way.
 struct Pass {
@@ -38,7 +41,7 @@ struct Pass {
   // Panels [first, end) of a product, shared out.
   void product(const LinearCall& call, int firstPanel, int endPanel) {
     const int64_t productsOfPanel = (int64_t)call.rows * call.linear->inputs * kPanelColumns;
-    const int panels = (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel);
+    const int panels = chunkSize(endPanel - firstPanel, (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel));
     team.share(chunksOf(endPanel - firstPanel, panels), thread, [&](int chunk, int) {
       const int from = firstPanel + chunk * panels;
       kernels.linear(call, from, std::min(from + panels, endPanel));
@@ -49,9 +52,10 @@ struct Pass {
 
   template <typename Function>
   void byRows(int rows, Function&& function) {
-    team.share(chunksOf(rows, kChunkRows), thread, [&](int chunk, int) {
-      const int from = chunk * kChunkRows;
-      function(from, std::min(kChunkRows, rows - from));
+    const int some = chunkSize(rows, kChunkRows);
+    team.share(chunksOf(rows, some), thread, [&](int chunk, int) {
+      const int from = chunk * some;
+      function(from, std::min(some, rows - from));
     });
   }
 

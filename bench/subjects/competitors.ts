@@ -82,6 +82,8 @@ const valenceEnv = (backend: ValenceBackend) => ({
   VALENCE_BACKEND: backend,
   VALENCE_API_KEYS: '',
   VALENCE_OFFLINE: 'true',
+  // The same texts come round after round, and what is measured is computing them.
+  VALENCE_CACHE_BYTES: '0',
 })
 
 function valence(backend: ValenceBackend, title: string, settings: string): Competitor {
