@@ -135,6 +135,13 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_SHARE_CACHE', flag: 'share-cache' },
   ),
+  workersAiItems: setting(
+    Type.Boolean({
+      default: false,
+      description: 'answer Workers AI as its documentation of 2023 shows it: result {items: […]}, best label first',
+    }),
+    { env: 'VALENCE_WORKERS_AI_ITEMS', flag: 'workers-ai-items' },
+  ),
   logLevel: setting(
     Type.Union(
       ['trace', 'debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level)),

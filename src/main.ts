@@ -155,7 +155,7 @@ export async function startServer(config: Config): Promise<Server> {
   // AI Gateway is last: it answers for the addresses that are nobody's.
   const dialects = [
     workersAiBinding,
-    workersAi,
+    workersAi({ answersItems: config.workersAiItems }),
     huggingFace,
     mcp({ version: VERSION, origins: config.origins }),
     aiGateway,

@@ -120,6 +120,11 @@ function serverTiming(results: Classification[]): string {
 
 /** Every label with its score, best first. */
 export function ranked({ scores }: Classification): LabelScore[] {
+  return byScore(scores)
+}
+
+/** Best first. */
+export function byScore(scores: readonly LabelScore[]): LabelScore[] {
   return scores.toSorted((a, b) => b.score - a.score)
 }
 

@@ -1,11 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
+import { byScore } from '../dialect.ts'
 import { classifyText } from './answer.ts'
 import { catalogRoutes } from './catalog-routes.ts'
-import { ErrorBody, RunAnswer, RunBody, RunParams } from './schemas.ts'
+import { ErrorBody, ItemsAnswer, RunAnswer, RunBody, RunParams } from './schemas.ts'
 import { tokenRoutes } from './token-routes.ts'
 
-export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox {
+export function workersAiRoutes(
+  admission: Admission,
+  { answersItems }: { answersItems: boolean },
+): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
       '/client/v4/accounts/:account/ai/run/*',
@@ -16,13 +20,14 @@ export function workersAiRoutes(admission: Admission): FastifyPluginAsyncTypebox
           tags: ['Workers AI'],
           params: RunParams,
           body: RunBody,
-          response: { 200: RunAnswer, '4xx': ErrorBody, '5xx': ErrorBody },
+          response: { 200: answersItems ? ItemsAnswer : RunAnswer, '4xx': ErrorBody, '5xx': ErrorBody },
         },
       },
       async (request, reply) => {
         const call = { model: request.params['*'], text: request.body.text }
-        const result = await classifyText(admission, call, request, reply)
-        return { result, success: true as const, errors: [], messages: [] }
+        const scores = await classifyText(admission, call, request, reply)
+        const outcome = { success: true as const, errors: [], messages: [] }
+        return answersItems ? { result: { items: byScore(scores) }, ...outcome } : { result: scores, ...outcome }
       },
     )
     await app.register(catalogRoutes(admission))

@@ -19,15 +19,23 @@ export const LabelScores = Type.Array(LabelScore, {
   description: "In the model's own order of labels, which is not by score",
 })
 
-export const RunAnswer = Type.Object(
-  {
-    result: LabelScores,
-    success: Type.Literal(true),
-    errors: Type.Array(Type.Unknown()),
-    messages: Type.Array(Type.Unknown()),
-  },
-  { title: 'TextClassificationOutput' },
-)
+export const RunAnswer = envelopeOf(LabelScores, 'TextClassificationOutput')
+
+/** What the documentation of 2023 showed; no released client reads it. */
+export const ItemsAnswer = envelopeOf(Type.Object({ items: LabelScores }), 'TextClassificationItems')
+
+/** Cloudflare's envelope around a result. */
+function envelopeOf<T extends TSchema>(result: T, title: string) {
+  return Type.Object(
+    {
+      result,
+      success: Type.Literal(true),
+      errors: Type.Array(Type.Unknown()),
+      messages: Type.Array(Type.Unknown()),
+    },
+    { title },
+  )
+}
 
 export const ErrorBody = Type.Object(
   {
@@ -95,12 +103,10 @@ export const AuthorSearchAnswer = pageOf(Type.Object({ name: Type.String() }), '
 
 export const ModelSchemaQuery = Type.Object({ model: Type.String({ minLength: 1 }) })
 
-export const ModelSchemaAnswer = Type.Object({
-  result: Type.Object({ input: Type.Unknown(), output: Type.Unknown() }),
-  success: Type.Literal(true),
-  errors: Type.Array(Type.Unknown()),
-  messages: Type.Array(Type.Unknown()),
-})
+export const ModelSchemaAnswer = envelopeOf(
+  Type.Object({ input: Type.Unknown(), output: Type.Unknown() }),
+  'WorkersAiModelSchema',
+)
 
 export const TokenAnswer = Type.Object({
   result: Type.Object({ id: Type.String(), status: Type.Literal('active') }),
