@@ -86,7 +86,8 @@ function chosenIn<T extends string>({ headers }: FastifyRequest, name: string, c
 function clientSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(new ValenceError('aborted', 'The client closed the connection.'))
+    // Ended, not finished: the last bytes of an answer on a kept-alive connection may still be on their way to the socket then.
+    if (!reply.raw.writableEnded) controller.abort(new ValenceError('aborted', 'The client closed the connection.'))
   })
   return controller.signal
 }

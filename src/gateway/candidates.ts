@@ -60,10 +60,7 @@ export async function firstAnswer(
   onFailure: (candidate: Candidate, error: unknown) => void,
 ): Promise<{ candidate: Candidate; results: Classification[] }> {
   const able = candidates.filter((candidate) => candidate.canAnswer(question))
-  let last: ValenceError = new ValenceError(
-    'invalid_request',
-    'Nobody who answers for this model takes pairs of texts or this activation.',
-  )
+  let last: ValenceError | undefined
   for (const candidate of able) {
     try {
       return { candidate, results: await candidate.answer(question, signal) }
@@ -74,7 +71,14 @@ export async function firstAnswer(
       last = error instanceof ValenceError ? error : failed(error as UpstreamError)
     }
   }
-  throw last
+  throw last ?? nobodyTakesIt()
+}
+
+function nobodyTakesIt(): ValenceError {
+  return new ValenceError(
+    'invalid_request',
+    'Nobody who answers for this model takes pairs of texts or this activation.',
+  )
 }
 
 /** Whether another candidate might do better. */
