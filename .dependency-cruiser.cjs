@@ -26,7 +26,7 @@ const MAY_IMPORT = {
     '^src/engine/tokenizer/tokenizer\\.ts$',
     '^src/gateway/models\\.ts$',
   ],
-  '^src/gateway/': ['^src/errors\\.ts$', '^src/engine/(engine|activation)\\.ts$', '^src/catalog/'],
+  '^src/gateway/': ['^src/errors\\.ts$', '^src/store/', '^src/engine/(engine|activation)\\.ts$', '^src/catalog/'],
   '^src/dialects/dialect\\.ts$': ['^src/errors\\.ts$', '^src/gateway/'],
   '^src/dialects/aigateway/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
   '^src/dialects/workers-ai/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
@@ -40,6 +40,8 @@ const MAY_IMPORT = {
     '^src/catalog/',
     '^src/convert/convert\\.ts$',
     '^src/engine/engine\\.ts$',
+    '^src/gateway/',
+    '^src/store/store(-error)?\\.ts$',
   ],
 }
 

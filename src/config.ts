@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os'
+import { availableParallelism, homedir } from 'node:os'
+import { join } from 'node:path'
 import { type Static, type TSchema, Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { type HubConfig, readHubEnvironment } from './hub-environment.ts'
@@ -30,9 +31,47 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_API_KEYS' },
   ),
+  requireKeys: setting(
+    Type.Boolean({ default: false, description: 'take no request without a key; the first start makes an admin key' }),
+    { env: 'VALENCE_REQUIRE_KEYS', flag: 'require-keys' },
+  ),
   open: setting(
     Type.Boolean({ default: false, description: 'serve without keys on an address that others can reach' }),
     { env: 'VALENCE_OPEN', flag: 'open' },
+  ),
+  dataDir: setting(
+    Type.String({
+      default: '',
+      description: "folder for accounts, usage, files and jobs; by default one among the user's data",
+    }),
+    { env: 'VALENCE_DATA_DIR', flag: 'data-dir' },
+  ),
+  databaseUrl: setting(
+    Type.String({
+      default: '',
+      description: 'PostgreSQL that keeps them instead, for several servers: postgres://user:password@host/database',
+    }),
+    { env: 'DATABASE_URL' },
+  ),
+  keySecret: setting(
+    Type.String({
+      default: '',
+      description: 'secret with which keys are hashed, 16 characters or more; by default one is made and kept',
+    }),
+    { env: 'VALENCE_KEY_SECRET' },
+  ),
+  prices: setting(
+    Type.String({ default: '', description: 'JSON file of what models cost; without it they are free' }),
+    { env: 'VALENCE_PRICES', flag: 'prices' },
+  ),
+  workersAiRequestsPerMinute: setting(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 2000,
+      description: "requests a minute that the keys of an account may send to Workers AI's routes",
+    }),
+    { env: 'VALENCE_WORKERS_AI_REQUESTS_PER_MINUTE', flag: 'workers-ai-requests-per-minute' },
   ),
   modelsDir: setting(
     Type.String({ default: '', description: 'folder with model folders in it, such as <dir>/distilbert/<name>' }),
@@ -155,16 +194,20 @@ const Settings = Type.Object(SETTINGS)
 
 type SettingName = keyof typeof SETTINGS
 
+/** Settings whose empty text means that they are not set. */
+type Optional = 'modelsDir' | 'databaseUrl' | 'keySecret' | 'prices'
+
 export type Config = Omit<
   Static<typeof Settings>,
-  'apiKeys' | 'modelsDir' | 'logLevel' | 'offline' | 'origins' | 'upstreams'
+  Optional | 'apiKeys' | 'logLevel' | 'offline' | 'origins' | 'upstreams'
 > & {
+  [name in Optional]: string | undefined
+} & {
   apiKeys: string[]
   origins: string[]
   upstreamsFile: string | undefined
   /** Reads a variable that another file names, such as the one of an upstream's key. */
   variable(name: string): string | undefined
-  modelsDir: string | undefined
   logLevel: string
   hub: HubConfig
 }
@@ -199,20 +242,43 @@ export function readConfig(
     hub: { ...hub, offline: hub.offline || offline },
     apiKeys: keysIn(values.apiKeys),
     origins: listIn(values.origins),
-    upstreamsFile: upstreams === '' ? undefined : upstreams,
+    upstreamsFile: given(upstreams),
     variable: (name) => (env[name] === '' ? undefined : env[name]),
-    modelsDir: values.modelsDir === '' ? undefined : values.modelsDir,
+    dataDir: values.dataDir === '' ? defaultDataDir(env) : values.dataDir,
+    databaseUrl: given(values.databaseUrl),
+    keySecret: longEnough(given(values.keySecret)),
+    modelsDir: given(values.modelsDir),
+    prices: given(values.prices),
     logLevel: String(values.logLevel),
   }
 }
 
 /** @throws ConfigError where the server would be open to others without anybody having said so */
-export function refuseAccidentalOpenness({ host, apiKeys, open }: Config): void {
-  if (apiKeys.length > 0 || open || isLoopback(host)) return
+export function refuseAccidentalOpenness({ host, apiKeys, requireKeys, open }: Config): void {
+  if (apiKeys.length > 0 || requireKeys || open || isLoopback(host)) return
   throw new ConfigError(
     `Refusing to listen on ${host} without keys: anybody who reaches it could use it.\n` +
-      'Set VALENCE_API_KEYS to one or more keys, separated by commas, or say --open.',
+      'Say --require-keys, or set VALENCE_API_KEYS to one or more keys, separated by commas, or say --open.',
   )
+}
+
+function given(text: string): string | undefined {
+  return text === '' ? undefined : text
+}
+
+/** A secret that can be guessed is worse than none, as it seems to be one. */
+function longEnough(secret: string | undefined): string | undefined {
+  if (secret === undefined || secret.length >= 16) return secret
+  throw new ConfigError('VALENCE_KEY_SECRET will not do: it must have 16 characters or more.')
+}
+
+/** Where each system's users keep what programs must not lose. */
+function defaultDataDir(env: NodeJS.ProcessEnv): string {
+  const home = env.HOME || homedir()
+  if (env.XDG_DATA_HOME) return join(env.XDG_DATA_HOME, 'valence')
+  if (process.platform === 'darwin') return join(home, 'Library', 'Application Support', 'valence')
+  if (process.platform === 'win32') return join(env.LOCALAPPDATA || join(home, 'AppData', 'Local'), 'valence')
+  return join(home, '.local', 'share', 'valence')
 }
 
 function hubConfig(env: NodeJS.ProcessEnv): HubConfig {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
@@ -16,15 +17,20 @@ import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
 import { createResultCache } from './gateway/cache.ts'
-import { createKeyCheck } from './gateway/keys.ts'
+import type { RateLimit } from './gateway/caller.ts'
+import { createGateway, type Gateway } from './gateway/gateway.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
+import { readPrices } from './gateway/price-file.ts'
+import { createPriceList, type PriceList } from './gateway/prices.ts'
 import { createResponders } from './gateway/responders.ts'
+import { createKeyCheck } from './gateway/static-keys.ts'
 import { NO_UPSTREAMS, parseUpstreams, type UpstreamsConfiguration } from './gateway/upstreams/configuration.ts'
 import { modelsElsewhere } from './gateway/upstreams/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
 import { readModel } from './loading/read-model.ts'
+import { openStore } from './store/store.ts'
 
 /** How long refusals may take to leave when the server stops. */
 const LAST_WORDS_MS = 400
@@ -111,6 +117,14 @@ export type Server = {
   url: string
   models: readonly ModelStatus[]
   /**
+   * Resolves when the store is open; requests that need it wait for that.
+   *
+   * @throws StoreError that says why it cannot be opened
+   */
+  opened: Promise<void>
+  /** Makes an admin key where there is none yet; it is never shown again. */
+  firstAdminKey(): Promise<string | undefined>
+  /**
    * Takes no more requests and lets those under way finish; when `drainMs` are over, tells the rest that it is shutting
    * down. Resolves when everything has stopped.
    */
@@ -125,6 +139,8 @@ export async function startServer(config: Config): Promise<Server> {
     unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
   })
   const { engine, directory } = classifier
+  const kept = openGateway(config, logger)
+  const { gateway } = kept
   const cache = createResultCache({ maxBytes: config.cacheBytes, shared: config.shareCache })
   const admission = createAdmission({
     engine,
@@ -141,7 +157,11 @@ export async function startServer(config: Config): Promise<Server> {
       onFailure: ({ servedBy }, err) => logger.warn({ err, servedBy }, 'a candidate failed'),
     }),
     cache,
-    isKnownKey: createKeyCheck(config.apiKeys),
+    gateway,
+    prices: pricesIn(config, directory),
+    isStaticKey: createKeyCheck(config.apiKeys),
+    isOpen: config.apiKeys.length === 0 && !config.requireKeys,
+    dialectLimits: dialectLimits(config),
     timeoutMs: config.timeoutMs,
   })
   const options = {
@@ -163,6 +183,7 @@ export async function startServer(config: Config): Promise<Server> {
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
       await classifier.close()
+      await kept.close()
       throw error
     },
   )
@@ -170,17 +191,60 @@ export async function startServer(config: Config): Promise<Server> {
   return {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
+    opened: gateway.ready,
+    firstAdminKey: () => gateway.keys.firstAdminKey(),
     async close(drainMs) {
       arrivals.abort()
       const closed = app.close()
       await Promise.race([closed, setTimeout(drainMs)])
       await classifier.close()
       await arrivals.ended
+      await kept.close()
       // What was refused just now is still being written; after that only clients are left that do not finish sending.
       await Promise.race([closed, setTimeout(LAST_WORDS_MS)])
       app.server.closeAllConnections()
       await closed
     },
+  }
+}
+
+/** Workers AI's limit, which its two ways in have together. */
+function dialectLimits({ workersAiRequestsPerMinute: requestsPerMinute }: Config): ReadonlyMap<string, RateLimit> {
+  const limit = { subject: workersAi.name, requestsPerMinute }
+  return new Map([
+    [workersAi.name, limit],
+    [workersAiBinding.name, limit],
+  ])
+}
+
+/** Opens the store beside the server, which listens meanwhile. */
+function openGateway(config: Config, logger: Logger): { gateway: Gateway; close(): Promise<void> } {
+  const opening = openStore({ ...config, onTrouble: (err) => logger.error({ err }, 'the store is in trouble') })
+  const gateway = createGateway({
+    opening,
+    dataDir: config.dataDir,
+    keySecret: config.keySecret,
+    journalDir: join(config.dataDir, 'usage'),
+    timeoutMs: config.timeoutMs,
+    onTrouble: (err, what) => logger.error({ err }, what),
+  })
+  return {
+    gateway,
+    async close() {
+      const store = await opening.catch(() => undefined)
+      if (store) await gateway.close()
+      await store?.close()
+    },
+  }
+}
+
+/** @throws ConfigError where the file cannot be read or understood */
+function pricesIn({ prices }: Config, directory: ModelDirectory): PriceList {
+  if (prices === undefined) return createPriceList(new Map())
+  try {
+    return createPriceList(readPrices(readFileSync(prices, 'utf8'), (name) => directory.get(name).model.id))
+  } catch (error) {
+    throw new ConfigError(`The prices in ${prices} will not do: ${(error as Error).message}`)
   }
 }
 

@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
 import { type Config, refuseAccidentalOpenness } from '../config.ts'
 import { type Server, startServer } from '../main.ts'
+import { StoreError } from '../store/store-error.ts'
 import { configFrom, refuseArguments, SETTING_FLAGS, UsageError } from './settings.ts'
 
 /** It promises to be gone in five seconds; what a worker computes when the time is up still finishes. */
@@ -15,24 +16,50 @@ export const serve = defineCommand({
     refuseAccidentalOpenness(config)
     const starting = startServer(config).catch(explainListenFailure(config))
     stopOnSignal(starting)
-    announce(await starting, config)
+    const server = await starting
+    announce(server, config)
+    await announceStore(server, config)
   },
 })
 
-function announce({ url, models }: Server, { apiKeys, host }: Config): void {
+/** Says what can be said only when the store is open: why it cannot be, or the first admin key. */
+async function announceStore(server: Server, { requireKeys, apiKeys }: Config): Promise<void> {
+  try {
+    await server.opened
+  } catch (error) {
+    await server.close(0)
+    throw error instanceof StoreError ? new UsageError(error.message) : error
+  }
+  if (!requireKeys || apiKeys.length > 0) return
+  const key = await server.firstAdminKey()
+  if (key === undefined) return
+  console.log(`The operator's key, which is shown this once:\n\n  ${key}\n`)
+}
+
+function announce({ url, models }: Server, { apiKeys, requireKeys, host }: Config): void {
   for (const { model, servedBy, state, reason } of models) {
     if (state === 'substituted') console.warn(`warning: ${model.id}: ${reason} ${servedBy} answers in its place.`)
     if (state === 'unavailable') console.warn(`warning: ${model.id}: ${reason} Requests for it are refused.`)
   }
-  console.log(
-    apiKeys.length > 0
-      ? `${apiKeys.length} API key(s) set: requests must carry one.`
-      : `No API keys set: any key is accepted, from whoever reaches ${host}.`,
-  )
-  const header = apiKeys.length > 0 ? ` -H "Authorization: Bearer $VALENCE_API_KEY"` : ''
+  const isClosed = apiKeys.length > 0 || requireKeys
+  console.log(isClosed ? closedness(apiKeys.length) : openness(host))
+  const header = isClosed ? ` -H "Authorization: Bearer $VALENCE_API_KEY"` : ''
   console.log(`Valence is ready on ${url}. Try:\n`)
   console.log(
     `  curl ${url}/client/v4/accounts/local/ai/run/@cf/huggingface/distilbert-sst-2-int8${header} -d '{"text": "This pizza is great!"}'\n`,
+  )
+}
+
+function closedness(staticKeys: number): string {
+  return staticKeys > 0
+    ? `${staticKeys} API key(s) set: requests must carry one, or one that was made by "valence keys create".`
+    : 'Requests must carry a key; "valence keys create" makes more.'
+}
+
+function openness(host: string): string {
+  return (
+    `No API keys set: any key is accepted, from whoever reaches ${host}. ` +
+    '"valence keys create --admin" makes one for the operator.'
   )
 }
 

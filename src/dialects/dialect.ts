@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../errors.ts'
 import type { Admission, Answer, CacheMode, Call, Classification, LabelScore, Routing } from '../gateway/admission.ts'
 import type { Caller } from '../gateway/caller.ts'
+import { centsOf } from '../gateway/money.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -93,7 +94,9 @@ function clientSignal(reply: FastifyReply): AbortSignal {
 }
 
 /** Says in headers what every dialect should let its client know and none has a field for. */
-export function describeAnswer(reply: FastifyReply, { model, servedBy, results, isCached, routing }: Answer): void {
+export function describeAnswer(reply: FastifyReply, answer: Answer): void {
+  const { model, servedBy, results, isCached, routing, costMicros } = answer
+  reply.header('x-cost-cents', String(centsOf(costMicros)))
   reply.header('x-cache', isCached ? 'hit' : 'miss')
   if (servedBy !== model.id) reply.header('x-valence-served-model', servedBy)
   if (routing !== undefined) {
@@ -127,11 +130,6 @@ export function ranked({ scores }: Classification): LabelScore[] {
 /** Best first. */
 export function byScore(scores: readonly LabelScore[]): LabelScore[] {
   return scores.toSorted((a, b) => b.score - a.score)
-}
-
-/** Tokens read over all texts of a request. */
-export function tokensOf(results: readonly Classification[]): number {
-  return results.reduce((sum, result) => sum + result.tokens, 0)
 }
 
 /** Seconds for a Retry-After header, where an error has them. */

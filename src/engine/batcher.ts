@@ -12,10 +12,11 @@ export type Batcher = {
   /**
    * Admits all of the texts or none.
    *
+   * @param onDone told which text has its result, as soon as it has
    * @returns one result a text, in their order
    * @throws ValenceError `busy` where the queue has no room for all the new ones, `invalid_request` where it never has
    */
-  submit(texts: readonly QueuedText[], signal: AbortSignal): Promise<JobResult[]>
+  submit(texts: readonly QueuedText[], signal: AbortSignal, onDone?: (index: number) => void): Promise<JobResult[]>
   /** @throws ValenceError `busy` where nothing more can wait; asked before a text is read, so that refusing costs nothing */
   refuseIfFull(): void
   /** Starts what can be started; the pool calls it when a worker is free. */
@@ -93,7 +94,7 @@ export function createBatcher(options: {
   }
 
   /** Waits for all the jobs; leaves them all when the signal aborts or one of them fails. */
-  function join(jobs: Job[], signal: AbortSignal): Promise<JobResult[]> {
+  function join(jobs: Job[], signal: AbortSignal, onDone?: (index: number) => void): Promise<JobResult[]> {
     return new Promise((resolve, reject) => {
       const results = Array.from<JobResult>({ length: jobs.length })
       let left = jobs.length
@@ -101,6 +102,7 @@ export function createBatcher(options: {
         (_, index): Waiter => ({
           resolve: (result) => {
             results[index] = result
+            onDone?.(index)
             if (--left > 0) return
             signal.removeEventListener('abort', onAbort)
             resolve(results)
@@ -181,10 +183,10 @@ export function createBatcher(options: {
   }
 
   const batcher: Batcher = {
-    async submit(texts, signal) {
+    async submit(texts, signal, onDone) {
       if (closed) throw shuttingDown()
       signal.throwIfAborted()
-      const results = join(admit(texts), signal)
+      const results = join(admit(texts), signal, onDone)
       batcher.dispatch()
       return results
     },

@@ -48,6 +48,8 @@ export type ClassifyOptions = {
    * it could be computed tells that somebody else has sent the text
    */
   sharedAmong?: string
+  /** told of each text's tokens as soon as it is computed, so that what an aborted call did is known */
+  onComputed?: ((tokens: number) => void) | undefined
 }
 
 export type Engine = {
@@ -66,6 +68,8 @@ export type Engine = {
   /** @throws ValenceError `busy` where nothing more can wait; it costs nothing to ask before a request is read */
   refuseIfFull(): void
   depth(): { waiting: number; running: number }
+  /** the most tokens that a loaded model reads of a text */
+  maxTokensOf(modelId: string): number
   /** what a loaded model runs on */
   backendOf(modelId: string): BackendName | undefined
   /** whether there is a worker that can run a text */
@@ -114,13 +118,13 @@ export function createEngine(options: {
       batcher.dispatch()
       return backend
     },
-    async classify(modelId, inputs, { activation, signal, sharedAmong = '' }) {
+    async classify(modelId, inputs, { activation, signal, sharedAmong = '', onComputed }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
       batcher.refuseIfFull()
       const encoded = await encodeAll(model, inputs, sharedAmong, signal)
-      const results = await batcher.submit(encoded, signal)
+      const results = await batcher.submit(encoded, signal, (index) => onComputed?.(encoded[index]!.encoded.ids.length))
       return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
         const { encoded: sequence, truncated, tokenizeMs } = encoded[index]!
         const scores = activate(logits, activation ?? model.activation)
@@ -134,6 +138,7 @@ export function createEngine(options: {
     },
     refuseIfFull: () => batcher.refuseIfFull(),
     depth: () => batcher.depth(),
+    maxTokensOf: (modelId) => models.get(modelId)?.tokenizer.maxTokens ?? Number.POSITIVE_INFINITY,
     backendOf: (modelId) => backends.get(modelId),
     canRun: () => pools.canRun(),
     async close() {

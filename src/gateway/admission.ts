@@ -1,31 +1,47 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
-import type { Answering } from './answering.ts'
+import type { Answering, Lookup, Outcome } from './answering.ts'
+import { type Authenticate, createAuthentication } from './authentication.ts'
 import type { CacheMode, ResultCache } from './cache.ts'
-import { type Caller, localCaller } from './caller.ts'
+import type { Caller, RateLimit } from './caller.ts'
 import type { Routing } from './candidates.ts'
-import type { KeyCheck } from './keys.ts'
+import { runAccounted, type Work } from './charging.ts'
+import type { Gateway } from './gateway.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
+import { highestCostMicros, type PriceList } from './prices.ts'
+import type { RateVerdict } from './rate-window.ts'
 import type { ProviderHealth, Responders } from './responders.ts'
+import { refuseOutOfScope } from './scopes.ts'
+import type { KeyCheck } from './static-keys.ts'
 
 export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, Routing, TextInput }
 
-/** The one way from a dialect to the engine: authenticate → run. */
+/** The one way from a dialect to the engine: authenticate → limit → reserve → run → settle and meter. */
 export type Admission = {
   /**
    * Says who sends a request.
    *
    * @throws ValenceError `unauthenticated`
    */
-  authenticate(headers: IncomingHttpHeaders): Caller | Promise<Caller>
+  authenticate: Authenticate
   /** @throws ValenceError `busy` where nothing more can wait, so that a request is refused before it is read */
   refuseIfFull(): void
   /**
-   * @throws ValenceError `model_not_found`, `model_unavailable`, `busy`, `timed_out`, `aborted`, `shutting_down`,
-   *   `upstream_failed`, `internal`
+   * Counts a request against the limits that bind its caller. Calls that come by no request of their own, such as the
+   * lines of a batch, are not counted.
+   *
+   * @param dialect the name of the one that it came by
+   * @returns undefined where no limit binds the caller
+   */
+  takeFromLimits(caller: Caller, dialect: string): RateVerdict | Promise<RateVerdict> | undefined
+  /**
+   * Runs a call; what it costs is held before, and charged and metered after it.
+   *
+   * @throws ValenceError `model_not_found`, `model_unavailable`, `scope_exceeded`, `insufficient_credits`,
+   *   `budget_exceeded`, `busy`, `timed_out`, `aborted`, `shutting_down`, `upstream_failed`,
+   *   `internal`
    */
   classify(call: Call): Promise<Answer>
   /** how those who answer are: this server's weights, and upstreams */
@@ -35,6 +51,8 @@ export type Admission = {
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
+  /** accounts, keys, money and usage */
+  gateway: Gateway
 }
 
 export type Call = {
@@ -78,39 +96,83 @@ export function createAdmission(options: {
   responders: Responders
   answering: Answering
   cache: ResultCache
-  isKnownKey: KeyCheck
+  gateway: Gateway
+  prices: PriceList
+  /** the operator's static keys */
+  isStaticKey: KeyCheck
+  /** whether whoever sends no key of this server's is let in */
+  isOpen: boolean
+  /** what a dialect takes of an account, by the dialect's name; dialects may share a limit's subject */
+  dialectLimits: ReadonlyMap<string, RateLimit>
   timeoutMs: number
 }): Admission {
-  const { engine, directory, responders, answering, cache, isKnownKey, timeoutMs } = options
+  const { engine, directory, responders, answering, cache, gateway, prices, timeoutMs } = options
   return {
-    authenticate({ authorization }) {
-      if (isKnownKey(bearerToken(authorization))) return localCaller({ isAdmin: false })
-      throw new ValenceError(
-        'unauthenticated',
-        'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".',
-      )
-    },
+    authenticate: createAuthentication({ ...options, lookup: gateway.lookup }),
     refuseIfFull() {
       if (!responders.haveUpstreams) engine.refuseIfFull()
+      gateway.meter.refuseIfFull()
     },
-    async classify({ caller, model: name, inputs, activation, cache = 'auto', routing, signal }) {
-      const { model } = directory.get(name)
-      const question = { accountId: caller.accountId, inputs, activation, cache }
+    takeFromLimits(caller, dialect) {
+      const limits = limitsOf(caller, dialect, options.dialectLimits)
+      return limits.length === 0 ? undefined : gateway.takeFromLimits(limits)
+    },
+    async classify({ activation, cache: mode = 'auto', routing, signal, ...call }) {
+      const { caller, inputs } = call
+      const { model } = directory.get(call.model)
+      refuseOutOfScope(caller, model)
+      const question = { accountId: caller.accountId, inputs, activation, cache: mode }
       const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
-      const { servedBy, results, computed } = await withTimeLimit(signal, timeoutMs, (limited) =>
-        answering.complete(lookup, limited),
-      )
-      return { model, servedBy, results, routing, isCached: computed.length === 0, costMicros: 0 }
+      const price = lookup.missing.length === 0 ? undefined : prices.of(model.id)
+      const bill = price && {
+        price,
+        highestMicros: highestCostMicros(price, lookup.missing, maxTokensOf(lookup, engine)),
+      }
+      const { servedBy: asked } = lookup.candidates[0]!
+      const accounted = { ...call, model: model.id, servedBy: asked, texts: inputs.length, bill }
+      const { outcome, costMicros } = await runAccounted(gateway, accounted, async (onComputed) => {
+        const done = await withTimeLimit(signal, timeoutMs, (limited) =>
+          answering.complete(lookup, limited, onComputed),
+        )
+        return { outcome: done, work: workOf(done) }
+      })
+      const { servedBy, results, computed } = outcome
+      return { model, servedBy, results, routing, isCached: computed.length === 0, costMicros }
     },
     providers: () => responders.health(),
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: (name) => directory.get(name),
+    gateway,
   }
 }
 
-function bearerToken(authorization: string | undefined): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+/** A dialect's own limit binds whoever has a key of the store; the operator, and whoever an open server lets in, has none. */
+function limitsOf(
+  { limits, keyId, accountId }: Caller,
+  dialect: string,
+  dialectLimits: ReadonlyMap<string, RateLimit>,
+): readonly RateLimit[] {
+  const limit = dialectLimits.get(dialect)
+  if (limit === undefined || keyId === undefined) return limits
+  return [...limits, { ...limit, subject: `${limit.subject}:${accountId}` }]
+}
+
+/** The most tokens that anybody of those who may answer reads of a text. */
+function maxTokensOf({ candidates }: Lookup, engine: Engine): number {
+  const most = candidates.map(({ isLocal, servedBy }) =>
+    isLocal ? engine.maxTokensOf(servedBy) : Number.POSITIVE_INFINITY,
+  )
+  return Math.max(...most)
+}
+
+function workOf({ servedBy, results, computed }: Outcome): Work {
+  return { servedBy, tokens: tokensOf(results), computedTokens: tokensOf(computed) }
+}
+
+/** Tokens read over all texts of a call. */
+export function tokensOf(results: readonly Classification[]): number {
+  return results.reduce((sum, result) => sum + result.tokens, 0)
 }
 
 /** Runs work under a signal that also aborts, with `timed_out`, when the time is up. */

@@ -27,8 +27,11 @@ export type Outcome = {
 export type Answering = {
   /** Finds what is known already; quick, and without a wait. */
   look(candidates: readonly Candidate[], routing: Routing, question: CacheableQuestion): Lookup
-  /** @throws ValenceError as `firstAnswer` and the engine do */
-  complete(lookup: Lookup, signal: AbortSignal): Promise<Outcome>
+  /**
+   * @param onComputed told of each text's tokens as soon as our weights have computed it
+   * @throws ValenceError as `firstAnswer` and the engine do
+   */
+  complete(lookup: Lookup, signal: AbortSignal, onComputed?: (tokens: number) => void): Promise<Outcome>
 }
 
 /** @param options.onFailure told of each candidate that failed, whether or not another answered */
@@ -55,11 +58,11 @@ export function createAnswering(options: {
       const found = known(inOrder(candidates, routing), question)
       return { ...question, ...found, missing: question.inputs.filter((_, index) => found.known[index] === undefined) }
     },
-    async complete(lookup, signal) {
+    async complete(lookup, signal, onComputed) {
       const { candidates, known, missing, accountId, activation } = lookup
       if (missing.length === 0)
         return { servedBy: candidates[0]!.servedBy, results: known as Classification[], computed: [] }
-      const question = { accountId, activation, inputs: missing }
+      const question = { accountId, activation, inputs: missing, onComputed }
       const { candidate, results: computed } = await firstAnswer(candidates, question, signal, onFailure)
       const { servedBy } = candidate
       if (keeps(candidate, lookup.cache)) {

@@ -12,6 +12,8 @@ export type Question = {
   accountId: string
   inputs: readonly TextInput[]
   activation: Activation | undefined
+  /** told of each text's tokens as soon as our weights have computed it */
+  onComputed?: ((tokens: number) => void) | undefined
 }
 
 /** Somebody who can answer for a model. */

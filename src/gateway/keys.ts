@@ -1,22 +1,107 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { ValenceError } from '../errors.ts'
+import type { Page } from '../store/accounts.ts'
+import {
+  findKey,
+  insertFirstAdminKey,
+  insertKey,
+  insertNextSecret,
+  type KeyFields,
+  type KeyRow,
+  listKeys,
+  revokeKey,
+  updateKey,
+} from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import { LOCAL_ACCOUNT_ID } from './caller.ts'
+import { emitEvents } from './events.ts'
+import { newId } from './ids.ts'
+import { type KeyFormat, keyHint } from './key-format.ts'
 
-/** Tells whether a key that a client sent is one of ours. */
-export type KeyCheck = (key: string | undefined) => boolean
+export type { KeyFields, KeyRow, Page }
 
-/**
- * @param keys the keys that open the server; with none, any key or no key does
- */
-export function createKeyCheck(keys: readonly string[]): KeyCheck {
-  if (keys.length === 0) return () => true
-  const digests = keys.map(digest)
-  return (key) => {
-    if (key === undefined) return false
-    const sent = digest(key)
-    // Every key is compared, and digests have one length, so the time tells neither which key nor how much of it fits.
-    return digests.reduce((found, known) => timingSafeEqual(sent, known) || found, false)
+/** The keys of accounts. Whoever asks names the account, and meets no other's. */
+export type Keys = {
+  /** @returns the key, and its secret, which nobody can be told again */
+  create(key: KeyFields & { accountId: string; isAdmin: boolean }): Promise<{ key: KeyRow; secret: string }>
+  /** Makes the operator's first key, unless there is an admin key already. */
+  firstAdminKey(): Promise<string | undefined>
+  /** @throws ValenceError `not_found` */
+  get(which: KeyName): Promise<KeyRow>
+  /** those that are not revoked, the newest first */
+  list(accountId: string, page: Page): Promise<KeyRow[]>
+  /** @throws ValenceError `not_found` */
+  update(which: KeyName, fields: Partial<KeyFields>): Promise<KeyRow>
+  /** @throws ValenceError `not_found` */
+  revoke(which: KeyName): Promise<void>
+  /**
+   * Makes a key's next secret. The present one goes on until the next one is first used, and then dies.
+   *
+   * @param owner the account that is told of it
+   * @throws ValenceError `not_found`
+   */
+  rotate(which: KeyName, owner: string): Promise<{ key: KeyRow; secret: string }>
+}
+
+type KeyName = { id: string; accountId: string }
+
+/** @param changed called after a change, so that nobody goes on with what they remember */
+export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>, changed: () => Promise<void>): Keys {
+  async function get({ id, accountId }: KeyName): Promise<KeyRow> {
+    const { store } = await opened
+    return (await findKey(store.db, { id, accountId })) ?? notFound(id)
+  }
+
+  return {
+    async create(fields) {
+      const { store, format } = await opened
+      const secret = format.create()
+      const id = newId('key')
+      await insertKey(store.db, { ...fields, id, secret: { hash: format.hash(secret), hint: keyHint(secret) } })
+      return { key: await get({ id, accountId: fields.accountId }), secret }
+    },
+    async firstAdminKey() {
+      const { store, format } = await opened
+      const secret = format.create()
+      const isFirst = await insertFirstAdminKey(store.db, {
+        id: newId('key'),
+        accountId: LOCAL_ACCOUNT_ID,
+        secret: { hash: format.hash(secret), hint: keyHint(secret) },
+      })
+      return isFirst ? secret : undefined
+    },
+    get,
+    async list(accountId, page) {
+      return listKeys((await opened).store.db, accountId, page)
+    },
+    async update(which, fields) {
+      const { store } = await opened
+      if (!(await updateKey(store.db, which, fields))) notFound(which.id)
+      await changed()
+      return get(which)
+    },
+    async revoke(which) {
+      const { store } = await opened
+      if (!(await revokeKey(store.db, which))) notFound(which.id)
+      await changed()
+    },
+    async rotate(which, owner) {
+      const { store, format } = await opened
+      const { revoked_at: revokedAt } = await get(which)
+      if (revokedAt !== null) notFound(which.id)
+      const secret = format.create()
+      await store.db.transaction().execute(async (trx) => {
+        await insertNextSecret(trx, which.id, { hash: format.hash(secret), hint: keyHint(secret) })
+        await emitEvents(trx, [
+          { accountId: owner, type: 'key.rotated', data: { key_id: which.id, account_id: which.accountId } },
+        ])
+      })
+      // A next secret that this one displaced may be remembered.
+      await changed()
+      return { key: await get(which), secret }
+    },
   }
 }
 
-function digest(key: string): Buffer {
-  return createHash('sha256').update(key, 'utf8').digest()
+function notFound(id: string): never {
+  throw new ValenceError('not_found', `There is no key ${JSON.stringify(id.slice(0, 100))}.`)
 }

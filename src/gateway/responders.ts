@@ -64,9 +64,9 @@ export function createResponders(options: {
       latencyMs: () => latency.ms(),
       isResting: () => !engine.canRun(),
       canAnswer: () => true,
-      async answer({ inputs, activation, accountId }, signal) {
+      async answer({ inputs, activation, accountId, onComputed }, signal) {
         const startedAt = performance.now()
-        const options = { activation, signal, sharedAmong: sharedAmong(accountId) }
+        const options = { activation, signal, sharedAmong: sharedAmong(accountId), onComputed }
         const results = await engine.classify(servedBy, inputs, options)
         latency.took(performance.now() - startedAt, inputs.length)
         return results

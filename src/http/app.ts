@@ -14,6 +14,7 @@ import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
 import { healthRoutes } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
+import { rateLimited, rateLimitHeaders } from './rate-limits.ts'
 import { fromHttp, schemaError } from './request-errors.ts'
 import { createRouteTable } from './route-table.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -127,11 +128,16 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   )
   for (const dialect of dialects) {
     await app.register(async (scope) => {
-      scope.addHook('onRequest', async (request) => {
+      scope.addHook('onRequest', async (request, reply) => {
         if (request.routeOptions.config.isPublic) return
         request.caller = await admission.authenticate(request.headers)
+        if (!request.routeOptions.config.classifies) return
         // Reading a body that cannot be classified now would take time from what is under way.
-        if (request.routeOptions.config.classifies) admission.refuseIfFull()
+        admission.refuseIfFull()
+        const verdict = await admission.takeFromLimits(request.caller, dialect.name)
+        if (!verdict) return
+        reply.headers(rateLimitHeaders(verdict))
+        if (!verdict.admitted) throw rateLimited(verdict)
       })
       scope.addHook('preValidation', async (request) => {
         const { schema } = request.routeOptions

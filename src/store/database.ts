@@ -1,11 +1,12 @@
 import type { Generated } from 'kysely'
+import type { GatewayTables } from './gateway-tables.ts'
 
 /**
  * The tables, as Kysely's types. Each subject adds its own tables here with the migration that makes them.
  *
  * An int8 or numeric column is a `number` here: `value-types.ts` sees to that on both stores.
  */
-export interface Database {
+export interface Database extends GatewayTables {
   schema_migrations: {
     /** the migration's number */
     id: number

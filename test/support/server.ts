@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { freshDataDir } from './stores.ts'
 
 /** A real server in a process of its own, as `npm start` runs it. */
 export type RunningServer = {
@@ -19,13 +21,16 @@ const START_WITHIN_MS = 20_000
 
 /** Starts a server on a free port and waits until it says that it is ready. */
 export async function startTestServer(flags: string[] = [], env: Record<string, string> = {}): Promise<RunningServer> {
+  const ownDataDir = env.VALENCE_DATA_DIR === undefined ? freshDataDir() : undefined
   const child = spawn(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0', ...flags], {
-    env: { ...process.env, ...NO_HUB, VALENCE_API_KEYS: '', ...env },
+    env: { ...process.env, ...NO_HUB, VALENCE_API_KEYS: '', DATABASE_URL: '', VALENCE_DATA_DIR: ownDataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
   child.stderr.on('data', (chunk) => (output += chunk))
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve)).finally(() => {
+    if (ownDataDir !== undefined) rmSync(ownDataDir, { recursive: true, force: true })
+  })
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL')

@@ -32,6 +32,6 @@ export function classifications(answer: Answer): Static<typeof ClassificationsAn
       const probs = result.scores.map(({ score }) => score)
       return { index, label: scores[0]!.label, probs, num_classes: probs.length, scores }
     }),
-    usage: usageOf(answer.results, 0),
+    usage: usageOf(answer, 0),
   }
 }

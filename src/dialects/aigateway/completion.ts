@@ -1,8 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { Static } from 'typebox'
-import type { Answer, Classification } from '../../gateway/admission.ts'
-import { ranked, tokensOf } from '../dialect.ts'
+import { type Answer, tokensOf } from '../../gateway/admission.ts'
+import { dollarsOf } from '../../gateway/money.ts'
+import { ranked } from '../dialect.ts'
 import type { ContentWriter } from './response-format.ts'
 import type { ChatBody, ChatCompletion, ChatCompletionChunk, LabelScore } from './schemas.ts'
 
@@ -32,7 +33,7 @@ export function chatCompletion(body: Chat, answer: Answer, write: ContentWriter)
         finish_reason: 'stop',
       },
     ],
-    usage: usageOf(answer.results, COMPLETION_TOKENS),
+    usage: usageOf(answer, COMPLETION_TOKENS),
     classification: ranking,
   }
 }
@@ -55,13 +56,18 @@ export function chatCompletionChunks(body: Chat, answer: Answer, write: ContentW
     chunk({ role: 'assistant', content: '' }),
     chunk({ content: write(ranking) }, { logprobs: logprobsOf(body, ranking) }),
     chunk({}, { finish_reason: 'stop' }),
-    ...(wantsUsage ? [{ ...shared, choices: [], usage: usageOf(answer.results, COMPLETION_TOKENS) }] : []),
+    ...(wantsUsage ? [{ ...shared, choices: [], usage: usageOf(answer, COMPLETION_TOKENS) }] : []),
   ]
 }
 
-export function usageOf(results: readonly Classification[], completionTokens: number): Completion['usage'] {
+export function usageOf({ results, costMicros }: Answer, completionTokens: number): Completion['usage'] {
   const tokens = tokensOf(results)
-  return { prompt_tokens: tokens, completion_tokens: completionTokens, total_tokens: tokens + completionTokens }
+  return {
+    prompt_tokens: tokens,
+    completion_tokens: completionTokens,
+    total_tokens: tokens + completionTokens,
+    cost: dollarsOf(costMicros),
+  }
 }
 
 /** What every object of a chat answer begins with. */

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Admission, Answer } from '../../gateway/admission.ts'
-import { callOf, describeAnswer, tokensOf } from '../dialect.ts'
+import { type Admission, type Answer, tokensOf } from '../../gateway/admission.ts'
+import { callOf, describeAnswer } from '../dialect.ts'
 import { identityOf } from './identity.ts'
 import { neuronsOf } from './neurons.ts'
 

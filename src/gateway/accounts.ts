@@ -1,0 +1,68 @@
+import { ValenceError } from '../errors.ts'
+import {
+  type AccountFields,
+  type AccountRow,
+  deleteSubAccount,
+  findAccount,
+  insertAccount,
+  listAccounts,
+  type Page,
+  updateAccount,
+} from '../store/accounts.ts'
+import type { Store } from '../store/store.ts'
+import { newId } from './ids.ts'
+
+export type { AccountFields, AccountRow }
+
+/** Accounts, which have wallets and no owner, and sub-accounts, whose owner is an account that pays for them. */
+export type Accounts = {
+  /** @param owner null makes an account with a wallet */
+  create(owner: string | null, fields: AccountFields): Promise<AccountRow>
+  /** @throws ValenceError `not_found`, also for what is another's */
+  get(which: AccountName): Promise<AccountRow>
+  list(owner: string | null, page: Page): Promise<AccountRow[]>
+  /** @throws ValenceError `not_found` */
+  update(which: AccountName, fields: Partial<AccountFields>): Promise<AccountRow>
+  /**
+   * Ends a sub-account and its keys.
+   *
+   * @throws ValenceError `not_found`
+   */
+  deleteSubAccount(which: { id: string; owner: string }): Promise<void>
+}
+
+type AccountName = { id: string; owner: string | null }
+
+/** @param changed called after a change, so that nobody goes on with what they remember */
+export function createAccounts(opened: Promise<{ store: Store }>, changed: () => Promise<void>): Accounts {
+  return {
+    async create(owner, fields) {
+      const { store } = await opened
+      return insertAccount(store.db, { ...fields, id: newId(owner === null ? 'acct' : 'sa'), parentId: owner })
+    },
+    async get(which) {
+      const { store } = await opened
+      return (await findAccount(store.db, which)) ?? notFound(which)
+    },
+    async list(owner, page) {
+      const { store } = await opened
+      return listAccounts(store.db, owner, page)
+    },
+    async update(which, fields) {
+      const { store } = await opened
+      const account = (await updateAccount(store.db, which, fields)) ?? notFound(which)
+      await changed()
+      return account
+    },
+    async deleteSubAccount(which) {
+      const { store } = await opened
+      if (!(await deleteSubAccount(store.db, which))) notFound(which)
+      await changed()
+    },
+  }
+}
+
+function notFound({ id, owner }: AccountName): never {
+  const what = owner === null ? 'account' : 'sub-account'
+  throw new ValenceError('not_found', `There is no ${what} ${JSON.stringify(id.slice(0, 100))}.`)
+}

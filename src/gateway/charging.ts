@@ -1,0 +1,88 @@
+import { asValenceError, type ErrorCode } from '../errors.ts'
+import type { UsageRecord } from '../store/usage.ts'
+import { type Caller, walletOf } from './caller.ts'
+import type { Meter } from './meter.ts'
+import { costMicros, type Price } from './prices.ts'
+import type { WalletOffice } from './wallet.ts'
+
+/** A call as far as its account is concerned. */
+export type AccountedCall = {
+  caller: Caller
+  requestId: string
+  route: string
+  tag: string | undefined
+  /** the canonical id */
+  model: string
+  servedBy: string
+  texts: number
+  /** undefined is free */
+  bill: { price: Price; highestMicros: number } | undefined
+}
+
+/** What a call did, or had done when its client went away. */
+export type Work = { servedBy: string; tokens: number; computedTokens: number }
+
+/** Failures before anything ran; nobody's usage. */
+const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['busy', 'invalid_request', 'shutting_down'])
+
+/**
+ * Runs a call: money is held before it, charged after it, and the call is metered, once.
+ *
+ * A call that fails is free. One whose client went away pays for the texts that had been computed by then.
+ *
+ * @param run does the work; tells of it as it goes on by the function that it is handed
+ * @throws ValenceError `insufficient_credits`, `budget_exceeded`, and what `run` throws
+ */
+export async function runAccounted<T extends { work: Work }>(
+  { wallet, meter }: { wallet: WalletOffice; meter: Meter },
+  call: AccountedCall,
+  run: (computed: (tokens: number) => void) => Promise<T>,
+): Promise<T & { costMicros: number }> {
+  const startedAt = performance.now()
+  const createdAt = new Date().toISOString()
+  const id = meter.newId()
+  const usage = (status: 'ok' | ErrorCode, work: Work, cost: number): UsageRecord => ({
+    id,
+    requestId: call.requestId,
+    accountId: call.caller.accountId,
+    keyId: call.caller.keyId ?? null,
+    route: call.route,
+    model: call.model,
+    servedBy: work.servedBy,
+    tag: call.tag ?? null,
+    status,
+    texts: call.texts,
+    tokens: work.tokens,
+    costMicros: cost,
+    latencyMs: performance.now() - startedAt,
+    createdAt,
+  })
+  let doneTokens = 0
+  const held = call.bill && (await wallet.reserve(payerOf(call), call.bill.highestMicros))
+  try {
+    const done = await run((tokens) => {
+      doneTokens += tokens
+    })
+    const cost = call.bill ? costMicros(call.bill.price, done.work.computedTokens) : 0
+    const record = usage('ok', done.work, cost)
+    if (held) await wallet.settle(held, cost, record)
+    else meter.record(record)
+    return { ...done, costMicros: cost }
+  } catch (thrown) {
+    const { code } = asValenceError(thrown)
+    const work = { servedBy: call.servedBy, tokens: doneTokens, computedTokens: doneTokens }
+    if (held && call.bill && code === 'aborted' && doneTokens > 0) {
+      const cost = costMicros(call.bill.price, doneTokens)
+      await wallet.settle(held, cost, usage(code, work, cost))
+    } else {
+      // What cannot be released now comes free when its lease ends.
+      if (held) await wallet.release(held).catch(() => {})
+      if (!NOT_RUN.has(code)) meter.record(usage(code, work, 0))
+    }
+    throw thrown
+  }
+}
+
+function payerOf({ caller, tag }: AccountedCall) {
+  return { walletId: walletOf(caller), accountId: caller.accountId, keyId: caller.keyId, tag }
+}

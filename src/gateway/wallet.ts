@@ -1,0 +1,242 @@
+import type { Kysely } from 'kysely'
+import { ValenceError } from '../errors.ts'
+import type { Database } from '../store/database.ts'
+import type { Store } from '../store/store.ts'
+import { insertUsage, type UsageRecord } from '../store/usage.ts'
+import {
+  deleteReservations,
+  expireAllReservations,
+  findExpiredReservations,
+  findLedgerTransactions,
+  findReservations,
+  findWallet,
+  insertLedgerTransactions,
+  insertReservations,
+  lockWallets,
+  type Reservation,
+  readSpending,
+  type Spending,
+  saveSpending,
+  saveWallets,
+  type Wallet,
+} from '../store/wallet.ts'
+import {
+  type AccountBook,
+  createBook,
+  type Refusal,
+  release,
+  reserve,
+  settle,
+  spenderId,
+  spendersOf,
+} from './account-book.ts'
+import { emitEvents } from './events.ts'
+import { grouped } from './grouped.ts'
+import { newId } from './ids.ts'
+import { centsOf, monthOf } from './money.ts'
+import { noWallet, payIn, type TopUp } from './top-up.ts'
+
+/**
+ * Money is held before a call runs, and charged when it has run.
+ *
+ *     reserve ──► held ──► settle: charged, metered
+ *                  │
+ *                  ├────► release: the call failed, and is free
+ *                  └────► its lease ends: whoever made it died before it could answer, so that it is free as well
+ */
+export type WalletOffice = {
+  /** @throws ValenceError `insufficient_credits`, `budget_exceeded` */
+  reserve(payer: Payer, amountMicros: number): Promise<Held>
+  /**
+   * Charges at most what was held, and meters the call in the same transaction.
+   *
+   * @throws ValenceError `timed_out` where the lease had ended; nothing is charged then
+   */
+  settle(held: Held, costMicros: number, usage: UsageRecord): Promise<void>
+  release(held: Held): Promise<void>
+  /**
+   * Adds to an account's wallet what was paid, less the fee; the same idempotency key does it once.
+   *
+   * @throws ValenceError `not_found` for an account without a wallet, `conflict` where the key was used for another amount
+   */
+  topUp(payment: { accountId: string; paidMicros: number; idempotencyKey: string | undefined }): Promise<TopUp>
+  /** @throws ValenceError `not_found` for an account without a wallet */
+  balance(accountId: string): Promise<{ balanceMicros: number; heldMicros: number; isPostpaid: boolean }>
+  /** Releases what dead processes held. */
+  releaseExpired(): Promise<void>
+  /** Releases what any process held before this one, for a store that only one process has. */
+  releaseAll(): Promise<void>
+}
+
+/** Who pays for a call, and whose spending it counts as. */
+export type Payer = { walletId: string; accountId: string; keyId: string | undefined; tag: string | undefined }
+
+/** Money that is held for a call. */
+export type Held = { id: string; walletId: string }
+
+type Operation =
+  | { kind: 'reserve'; reservation: Reservation }
+  | { kind: 'settle'; id: string; walletId: string; costMicros: number; usage: UsageRecord }
+  | { kind: 'release'; id: string; walletId: string }
+
+/** How many expired reservations are released at a time. */
+const EXPIRED_AT_A_TIME = 200
+
+/** @param leaseMs how long money may be held for a call; longer than any call takes */
+export function createWalletOffice(opened: Promise<{ store: Store }>, { leaseMs }: { leaseMs: number }): WalletOffice {
+  const perform = grouped(async (operations: Operation[]) => {
+    const { db } = (await opened).store
+    return onceMore(() => performAll(db, operations, leaseMs))
+  })
+
+  return {
+    async reserve({ walletId, accountId, keyId = null, tag = null }, amountMicros) {
+      const id = newId('hold')
+      const reservation = { id, walletId, accountId, keyId, tag, month: monthOf(new Date()), amountMicros }
+      const refusal = await perform({ kind: 'reserve', reservation })
+      if (refusal) throw refusal
+      return { id, walletId }
+    },
+    async settle({ id, walletId }, costMicros, usage) {
+      const refusal = await perform({ kind: 'settle', id, walletId, costMicros, usage })
+      if (refusal) throw refusal
+    },
+    async release({ id, walletId }) {
+      await perform({ kind: 'release', id, walletId })
+    },
+    topUp: async (payment) => payIn((await opened).store.db, payment),
+    async balance(accountId) {
+      const wallet = await findWallet((await opened).store.db, accountId)
+      if (!wallet) throw noWallet(accountId)
+      const { balance_micros: balanceMicros, held_micros: heldMicros, is_postpaid: isPostpaid } = wallet
+      return { balanceMicros, heldMicros, isPostpaid }
+    },
+    async releaseExpired() {
+      const { db } = (await opened).store
+      for (;;) {
+        const expired = await findExpiredReservations(db, EXPIRED_AT_A_TIME)
+        await Promise.all(expired.map((held) => perform({ kind: 'release', ...held })))
+        if (expired.length < EXPIRED_AT_A_TIME) return
+      }
+    },
+    async releaseAll() {
+      await expireAllReservations((await opened).store.db)
+      await this.releaseExpired()
+    },
+  }
+}
+
+/**
+ * Does a group of operations in one transaction, in their order.
+ *
+ * @returns why one was refused, where it was
+ */
+async function performAll(
+  db: Kysely<Database>,
+  operations: Operation[],
+  leaseMs: number,
+): Promise<(ValenceError | undefined)[]> {
+  return db.transaction().execute(async (trx) => {
+    const book = await openBook(trx, operations)
+    const charged = await findLedgerTransactions(trx, missingIds(book, operations))
+    const usage: UsageRecord[] = []
+    const outcomes = operations.map((operation) => perform(book, operation, charged, usage))
+    await writeBook(trx, book, leaseMs)
+    if (usage.length > 0) await insertUsage(trx, JSON.stringify(usage))
+    return outcomes
+  })
+}
+
+/** Everything is idempotent, so that a group whose transaction's end nobody heard can be done again. */
+function perform(
+  book: AccountBook,
+  operation: Operation,
+  charged: ReadonlySet<string>,
+  usage: UsageRecord[],
+): ValenceError | undefined {
+  if (operation.kind === 'reserve') {
+    if (!book.wallets.has(operation.reservation.walletId)) return noWallet(operation.reservation.walletId)
+    const refusal = reserve(book, operation.reservation)
+    return refusal && refused(refusal)
+  }
+  const reservation = book.reservations.get(operation.id)
+  if (operation.kind === 'release') {
+    if (reservation) release(book, reservation)
+    return undefined
+  }
+  if (!reservation) return charged.has(operation.id) ? undefined : lapsed()
+  settle(book, reservation, operation.costMicros)
+  usage.push(operation.usage)
+  return undefined
+}
+
+async function openBook(trx: Kysely<Database>, operations: Operation[]): Promise<AccountBook> {
+  const walletIds = new Set(operations.map((operation) => walletOf(operation)))
+  const wallets = await lockWallets(trx, [...walletIds])
+  const known = await findReservations(trx, operations.map(idOf))
+  const wanted = operations.flatMap((operation) => (operation.kind === 'reserve' ? [operation.reservation] : []))
+  const spenders = new Map([...known, ...wanted].flatMap(spendersOf).map((spender) => [spenderId(spender), spender]))
+  const spending = await readSpending(trx, [...spenders.values()])
+  return createBook(wallets, spending, known)
+}
+
+async function writeBook(trx: Kysely<Database>, book: AccountBook, leaseMs: number): Promise<void> {
+  const changed = [...book.changed]
+  await saveWallets(trx, changed.filter(isWallet))
+  await saveSpending(
+    trx,
+    changed.filter((row): row is Spending => !isWallet(row)),
+  )
+  await insertReservations(trx, book.newReservations, leaseMs)
+  await deleteReservations(trx, book.endedReservations)
+  await insertLedgerTransactions(trx, book.ledger)
+  await emitEvents(trx, book.events)
+}
+
+function lapsed(): ValenceError {
+  return new ValenceError('timed_out', 'The call took longer than money is held for it, and was not charged.')
+}
+
+function refused(refusal: Refusal): ValenceError {
+  if (refusal.code === 'insufficient_credits') {
+    return new ValenceError(
+      'insufficient_credits',
+      `The wallet has ${centsOf(refusal.availableMicros)} cents left, and this call may cost ${centsOf(refusal.neededMicros)}. Top it up.`,
+    )
+  }
+  const { kind, subject, capMicros, spentMicros } = refusal.spending
+  const whose = { key: 'this key', account: 'this account', tag: `the tag ${JSON.stringify(subject)}` }[kind]
+  return new ValenceError(
+    'budget_exceeded',
+    `The monthly cap of ${whose} is ${centsOf(capMicros ?? 0)} cents, of which ${centsOf(spentMicros)} are spent. Raise it, or wait for the next month.`,
+  )
+}
+
+function walletOf(operation: Operation): string {
+  return operation.kind === 'reserve' ? operation.reservation.walletId : operation.walletId
+}
+
+function idOf(operation: Operation): string {
+  return operation.kind === 'reserve' ? operation.reservation.id : operation.id
+}
+
+/** Settlements whose reservation is gone: charged already, or lapsed. */
+function missingIds(book: AccountBook, operations: Operation[]): string[] {
+  return operations.flatMap((operation) =>
+    operation.kind === 'settle' && !book.reservations.has(operation.id) ? [operation.id] : [],
+  )
+}
+
+function isWallet(row: Wallet | Spending): row is Wallet {
+  return !('kind' in row)
+}
+
+/** A connection that broke may have done its work or not; what is idempotent is simply done again. */
+async function onceMore<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ValenceError) throw error
+    return work()
+  }
+}
