@@ -1,0 +1,73 @@
+import Cloudflare, { type APIError } from 'cloudflare'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type RunningServer, startTestServer } from '../support/server.ts'
+import { CLOUDFLARE_MODEL, failureOf, GOOD, KEY, WRONG_KEY } from './support.ts'
+
+const ACCOUNT = '0123456789abcdef0123456789abcdef'
+const RUN = `/accounts/${ACCOUNT}/ai/run/${CLOUDFLARE_MODEL}`
+
+/** Each documented error that can arise here, and the class that the official client makes of it. */
+describe('for a documented error the cloudflare client raises its own class', () => {
+  let server: RunningServer
+  let slow: RunningServer
+  let full: RunningServer
+
+  beforeAll(async () => {
+    const env = { VALENCE_API_KEYS: KEY }
+    ;[server, slow, full] = await Promise.all([
+      startTestServer(['--workers', '1', '--max-body-bytes', '4096'], env),
+      startTestServer(['--workers', '1', '--timeout-ms', '1'], env),
+      startTestServer(['--workers', '1', '--max-waiting-texts', '1'], env),
+    ])
+  }, 90_000)
+
+  afterAll(async () => {
+    await Promise.all([server?.stop(), slow?.stop(), full?.stop()])
+  })
+
+  const clientOf = ({ url }: RunningServer, apiToken = KEY) =>
+    new Cloudflare({ baseURL: `${url}/client/v4`, apiToken, maxRetries: 0 })
+  const run = (client: Cloudflare, text: string) => client.ai.run(CLOUDFLARE_MODEL, { account_id: ACCOUNT, text })
+
+  function expectError(error: unknown, kind: new (...args: never[]) => APIError, status: number, code: number): void {
+    expect(error).toBeInstanceOf(kind)
+    expect(error).toMatchObject({ status, errors: [{ code, message: expect.any(String) }] })
+  }
+
+  it.each([
+    ['400 5006, a body that is not as the schema says', RUN, { text: 5 }, Cloudflare.BadRequestError, 400, 5006],
+    ['400 5006, a body that is no JSON', RUN, Buffer.from('{'), Cloudflare.BadRequestError, 400, 5006],
+    ['400 3003, no body', RUN, undefined, Cloudflare.BadRequestError, 400, 3003],
+    ['400 5007, no such model', `${RUN}-9`, { text: GOOD }, Cloudflare.BadRequestError, 400, 5007],
+    ['400 7003, a malformed address', '/accounts/%zz/ai/run/x', { text: GOOD }, Cloudflare.BadRequestError, 400, 7003],
+    ['404 7000, no such endpoint', '/accounts/x/ai/nothing', {}, Cloudflare.NotFoundError, 404, 7000],
+    ['405 10405, a wrong method', `/accounts/${ACCOUNT}/ai/models/search`, {}, Cloudflare.APIError, 405, 10405],
+    ['413 3006, too large', RUN, { text: 'x'.repeat(5000) }, Cloudflare.APIError, 413, 3006],
+  ])('%s', async (_, path, body, kind, status, code) => {
+    expectError(await failureOf(clientOf(server).post(path, { body })), kind, status, code)
+  })
+
+  it('401 10000, a wrong token', async () => {
+    const error = await failureOf(run(clientOf(server, WRONG_KEY), GOOD))
+    expectError(error, Cloudflare.AuthenticationError, 401, 10000)
+  })
+
+  it('408 3007, out of time', async () => {
+    const error = await failureOf(run(clientOf(slow), 'A long text. '.repeat(2000)))
+    expectError(error, Cloudflare.APIError, 408, 3007)
+  })
+
+  it('429 3040, no capacity, with a Retry-After that the client obeys', async () => {
+    const client = clientOf(full)
+    const texts = Array.from({ length: 40 }, (_, index) => `Text number ${index}. ${'word '.repeat(400)}`)
+    const errors = (await Promise.allSettled(texts.map((text) => run(client, text)))).flatMap((outcome) =>
+      outcome.status === 'rejected' ? [outcome.reason as APIError] : [],
+    )
+
+    expect(errors.length).toBeGreaterThan(0)
+    for (const error of errors) {
+      expectError(error, Cloudflare.RateLimitError, 429, 3040)
+      expect(Number(error.headers?.get('retry-after'))).toBeGreaterThan(0)
+    }
+  })
+})
