@@ -32,9 +32,10 @@ const topK = fc.oneof(fc.constant(null), fc.constantFrom<unknown>(...ODD_NUMBERS
 const applied = fc.constantFrom<unknown>(null, 'sigmoid', 'SoftMax', 'NONE', 'tanh', '', 0, {}, '__proto__')
 
 /** A body that its route answers with 200. */
-export type Shape = 'workers-ai' | 'huggingface' | 'chat' | 'classifications'
+export type Shape = 'workers-ai' | 'env-ai' | 'huggingface' | 'chat' | 'classifications'
 const VALID: Record<Shape, fc.Arbitrary<Record<string, unknown>>> = {
   'workers-ai': fc.record({ text: shortText }),
+  'env-ai': fc.record({ inputs: fc.record({ text: shortText }), options: fc.constant({}) }),
   huggingface: fc.record(
     {
       inputs: fc.oneof(

@@ -14,6 +14,7 @@ const FORBIDDEN = [
 
 /** Statuses of 500 and more that mean "busy" or "too late", by dialect; everything else there is a fault. */
 const DIALECTS = {
+  'env-ai': { owns: /^\/(run$|ai-gateway\/|ai-api\/)/, unavailable: [] as number[], messageOf: envAiMessage },
   'workers-ai': { owns: /^\/client\//, unavailable: [] as number[], messageOf: workersAiMessage },
   huggingface: { owns: /^\/(models|hf-inference|pipeline)\//, unavailable: [504], messageOf: huggingFaceMessage },
   openai: { owns: /^/, unavailable: [503, 504], messageOf: openAiMessage },
@@ -89,6 +90,14 @@ function workersAiMessage(body: unknown): string | undefined {
   if (success !== false || !hasKeys(result) || !Array.isArray(messages) || messages.length > 0) return undefined
   if (more.length > 0 || !hasKeys(error, 'message', 'code') || !Number.isInteger(error.code)) return undefined
   return typeof error.message === 'string' ? error.message : undefined
+}
+
+/** `{"internalCode":400,"name","message","description"}` */
+function envAiMessage(body: unknown): string | undefined {
+  if (!hasKeys(body, 'internalCode', 'name', 'message', 'description')) return undefined
+  const { internalCode, name, message, description } = body
+  if (!Number.isInteger(internalCode) || name !== 'AiError' || typeof description !== 'string') return undefined
+  return typeof message === 'string' ? `${message} ${description}` : undefined
 }
 
 /** `{"error":"…"}` */

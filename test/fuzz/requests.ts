@@ -84,9 +84,17 @@ const ODD_SEGMENTS = [
   ],
 ]
 
-type Route = { method: string; shape: Shape; of: (model: string) => string }
+type Route = { method: string; shape: Shape; of: (model: string) => string; headers?: Record<string, string> }
 const ROUTES: Route[] = [
   { method: 'POST', shape: 'workers-ai', of: (model) => `/client/v4/accounts/local/ai/run/${model}` },
+  ...['/run?version=3', '/run?version=2', '/run', '/ai-gateway/run?version=3'].map(
+    (path): Route => ({
+      method: 'POST',
+      shape: 'env-ai',
+      of: () => path,
+      headers: { 'cf-consn-model-id': `prefix:${MODELS[0]}` },
+    }),
+  ),
   { method: 'POST', shape: 'huggingface', of: (model) => `/models/${model}` },
   { method: 'POST', shape: 'huggingface', of: (model) => `/hf-inference/models/${model}` },
   { method: 'POST', shape: 'huggingface', of: (model) => `/hf-inference/models/${model}/pipeline/text-classification` },
@@ -103,7 +111,18 @@ const PAGES = [
   ...MODELS.map((id) => `/v1/models/${id}`),
 ]
 const PREFIXES = [
-  ...['/', '/client/', '/client/v4/accounts/', '/client/v4/accounts/local/ai/run/', '/models/', '/hf-inference/'],
+  ...[
+    '/',
+    '/run',
+    '/ai-gateway/',
+    '/ai-api/',
+    '/ai-api/models/search?page=',
+    '/client/',
+    '/client/v4/accounts/',
+    '/client/v4/accounts/local/ai/run/',
+    '/models/',
+    '/hf-inference/',
+  ],
   ...['/hf-inference/models/', '/pipeline/', '/pipeline/text-classification/', '/v1/', '/v1/models/', '/v1/chat/'],
 ]
 const METHODS = [
@@ -170,7 +189,7 @@ const onRoute = fc.constantFrom(...ROUTES).chain((route) =>
     kind: fc.constant('http' as const),
     method: fc.constant(route.method),
     path: fc.constantFrom(...MODELS).map(route.of),
-    headers: anyHeaders,
+    headers: anyHeaders.map((headers) => ({ ...route.headers, ...headers })),
     body: anyBody(route.shape),
     chunked: fc.boolean(),
     valid: fc.constant(false),
@@ -181,11 +200,9 @@ const validOnRoute = fc.constantFrom(...ROUTES).chain((route) =>
     kind: fc.constant('http' as const),
     method: fc.constant(route.method),
     path: fc.constantFrom(...MODELS).map(route.of),
-    headers: fc.constantFrom<Record<string, string>>(
-      {},
-      { 'content-type': 'application/json' },
-      { authorization: 'Bearer x' },
-    ),
+    headers: fc
+      .constantFrom<Record<string, string>>({}, { 'content-type': 'application/json' }, { authorization: 'Bearer x' })
+      .map((headers) => ({ ...route.headers, ...headers })),
     body: validBody(route.shape),
     chunked: fc.boolean(),
     valid: fc.constant(true),
