@@ -5,7 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/support/store-servers.ts',
     // For the commands that tests run: they neither reach for the network nor find what this machine has in its cache.
-    env: { VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' },
+    env: { DATABASE_URL: '', VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' },
     // A test starts real servers and loads a real model; two at a time is what two cores carry.
     maxWorkers: 2,
     testTimeout: 30_000,

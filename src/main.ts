@@ -30,7 +30,7 @@ import { type AppOptions, createApp } from './http/app.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
 import { readModel } from './loading/read-model.ts'
-import { openStore } from './store/store.ts'
+import { beginOpening, type OpeningStore, type StoreState } from './store/opening.ts'
 
 /** How long refusals may take to leave when the server stops. */
 const LAST_WORDS_MS = 400
@@ -122,6 +122,7 @@ export type Server = {
    * @throws StoreError that says why it cannot be opened
    */
   opened: Promise<void>
+  storeState(): StoreState
   /** Makes an admin key where there is none yet; it is never shown again. */
   firstAdminKey(): Promise<string | undefined>
   /**
@@ -169,6 +170,7 @@ export async function startServer(config: Config): Promise<Server> {
     depth: engine.depth,
     canRun: engine.canRun,
     backendOf: engine.backendOf,
+    store: kept.store,
     version: VERSION,
     logger,
   }
@@ -192,6 +194,7 @@ export async function startServer(config: Config): Promise<Server> {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
     opened: gateway.ready,
+    storeState: kept.store.state,
     firstAdminKey: () => gateway.keys.firstAdminKey(),
     async close(drainMs) {
       arrivals.abort()
@@ -218,10 +221,13 @@ function dialectLimits({ workersAiRequestsPerMinute: requestsPerMinute }: Config
 }
 
 /** Opens the store beside the server, which listens meanwhile. */
-function openGateway(config: Config, logger: Logger): { gateway: Gateway; close(): Promise<void> } {
-  const opening = openStore({ ...config, onTrouble: (err) => logger.error({ err }, 'the store is in trouble') })
+function openGateway(
+  config: Config,
+  logger: Logger,
+): { gateway: Gateway; store: OpeningStore; close(): Promise<void> } {
+  const store = beginOpening({ ...config, onTrouble: (err) => logger.error({ err }, 'the store is in trouble') })
   const gateway = createGateway({
-    opening,
+    opening: store.opened,
     dataDir: config.dataDir,
     keySecret: config.keySecret,
     journalDir: join(config.dataDir, 'usage'),
@@ -230,10 +236,11 @@ function openGateway(config: Config, logger: Logger): { gateway: Gateway; close(
   })
   return {
     gateway,
+    store,
     async close() {
-      const store = await opening.catch(() => undefined)
-      if (store) await gateway.close()
-      await store?.close()
+      // One that is still opening is given up: nobody waits for it any more.
+      if (store.state() === 'open') await gateway.close()
+      await store.close()
     },
   }
 }

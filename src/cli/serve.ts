@@ -17,7 +17,7 @@ export const serve = defineCommand({
     const starting = startServer(config).catch(explainListenFailure(config))
     stopOnSignal(starting)
     const server = await starting
-    announce(server, config)
+    if (server.storeState() !== 'failed') announce(server, config)
     await announceStore(server, config)
   },
 })
@@ -27,6 +27,8 @@ async function announceStore(server: Server, { requireKeys, apiKeys }: Config): 
   try {
     await server.opened
   } catch (error) {
+    // Whoever stopped the server meanwhile has closed the store as well.
+    if (server.storeState() === 'closed') return
     await server.close(0)
     throw error instanceof StoreError ? new UsageError(error.message) : error
   }

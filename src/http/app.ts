@@ -11,7 +11,7 @@ import type { Dialect } from '../dialects/dialect.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
 import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
-import { healthRoutes } from './health.ts'
+import { healthRoutes, type StoreStatus } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
 import { rateLimited, rateLimitHeaders } from './rate-limits.ts'
@@ -28,6 +28,7 @@ export type AppOptions = {
   canRun: () => boolean
   /** what runs a model, for whoever asks how the server is */
   backendOf: (modelId: string) => string | undefined
+  store: StoreStatus
   version: string
   maxBodyBytes: number
   logger: FastifyBaseLogger
@@ -124,6 +125,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       isStopping: () => stopping,
       canRun: options.canRun,
       backendOf: options.backendOf,
+      store: options.store,
     }),
   )
   for (const dialect of dialects) {

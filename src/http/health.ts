@@ -15,10 +15,19 @@ const ModelHealth = Type.Object({
   reason: Type.Union([Type.String(), Type.Null()]),
 })
 
+const StoreHealth = Type.Object({
+  kind: Type.String({ description: 'embedded (PostgreSQL inside the process) or postgres (a server)' }),
+  status: Type.String({ description: 'opening, open, failed or closed' }),
+})
+
+/** How the store is, for whoever asks. */
+export type StoreStatus = { kind: string; state(): string }
+
 const Health = Type.Object(
   {
     status: Type.Union([Type.Literal('ok'), Type.Literal('stopping')]),
     version: Type.String(),
+    store: StoreHealth,
     models: Type.Array(ModelHealth),
   },
   { title: 'Health' },
@@ -33,6 +42,7 @@ export function healthRoutes(options: {
   isStopping: () => boolean
   canRun: () => boolean
   backendOf: (modelId: string) => string | undefined
+  store: StoreStatus
 }): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
@@ -48,6 +58,7 @@ export function healthRoutes(options: {
       async () => ({
         status: options.isStopping() ? ('stopping' as const) : ('ok' as const),
         version: options.version,
+        store: { kind: options.store.kind, status: options.store.state() },
         models: options.models().map(({ model, state, servedBy, reason }) => ({
           id: model.id,
           status: state,
@@ -68,7 +79,7 @@ export function healthRoutes(options: {
         },
       },
       async (_, reply) => {
-        const ready = options.canRun() && !options.isStopping()
+        const ready = options.canRun() && options.store.state() !== 'failed' && !options.isStopping()
         return reply.code(ready ? 200 : 503).send({ ready })
       },
     )

@@ -1,5 +1,5 @@
-import type { ClientBase } from 'pg'
-import { createConnections, type OpenPostgres } from './connections.ts'
+import type { ClientBase, PoolClient } from 'pg'
+import { type Connections, createConnections, type OpenPostgres } from './connections.ts'
 import { createHearingConnection } from './hearing-connection.ts'
 import { asStoreError, StoreError } from './store-error.ts'
 
@@ -13,7 +13,11 @@ const OLDEST_VERSION = 150_000
 const SESSION = "set time zone 'UTC'; set statement_timeout = '60s'; set idle_in_transaction_session_timeout = '60s'"
 
 /** @throws StoreError that says why the server cannot be used */
-export async function openPostgres(databaseUrl: string, onTrouble: (error: Error) => void): Promise<OpenPostgres> {
+export async function openPostgres(
+  databaseUrl: string,
+  onTrouble: (error: Error) => void,
+  signal?: AbortSignal,
+): Promise<OpenPostgres> {
   const place = placeOf(databaseUrl)
   const config = { connectionString: databaseUrl, application_name: 'valence' }
   const connections = createConnections({
@@ -22,10 +26,11 @@ export async function openPostgres(databaseUrl: string, onTrouble: (error: Error
     onTrouble,
   })
   try {
-    const client = await connections.connect()
+    const client = await connectUnless(signal, connections)
     await refuseOldVersion(client, place).finally(() => client.release())
   } catch (error) {
-    await connections.end()
+    // A server that does not answer is not waited for.
+    void connections.end()
     throw asStoreError(error, place)
   }
   const hearing = createHearingConnection(config, onTrouble)
@@ -34,6 +39,19 @@ export async function openPostgres(databaseUrl: string, onTrouble: (error: Error
     notifications: hearing,
     close: () => hearing.close(),
   }
+}
+
+async function connectUnless(signal: AbortSignal | undefined, connections: Connections): Promise<PoolClient> {
+  const connecting = connections.connect()
+  if (!signal) return connecting
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const giveUp = () => {
+    void connecting.then((client) => client.release()).catch(() => {})
+    reject(signal.reason)
+  }
+  signal.addEventListener('abort', giveUp)
+  if (signal.aborted) giveUp()
+  return Promise.race([connecting, aborted]).finally(() => signal.removeEventListener('abort', giveUp))
 }
 
 async function refuseOldVersion(client: ClientBase, place: string): Promise<void> {

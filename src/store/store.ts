@@ -39,6 +39,8 @@ export type StoreOptions = {
   dataDir: string
   /** told of what goes wrong beside the requests */
   onTrouble?: (error: Error) => void
+  /** gives up while it opens */
+  signal?: AbortSignal
 }
 
 /**
@@ -58,10 +60,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 /** Opens the store as it lies there. */
-export async function openUnmigrated({ databaseUrl, dataDir, onTrouble = () => {} }: StoreOptions): Promise<Store> {
+export async function openUnmigrated(options: StoreOptions): Promise<Store> {
+  const { databaseUrl, dataDir, onTrouble = () => {}, signal } = options
+
   const kind = databaseUrl === undefined ? 'embedded' : 'postgres'
   const { connections, notifications, close } =
-    databaseUrl === undefined ? await openEmbedded(dataDir, onTrouble) : await openPostgres(databaseUrl, onTrouble)
+    databaseUrl === undefined
+      ? await openEmbedded(dataDir, onTrouble, signal)
+      : await openPostgres(databaseUrl, onTrouble, signal)
   const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: connections }) })
   let closed: Promise<void> | undefined
   return {

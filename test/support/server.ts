@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { freshDataDir } from './stores.ts'
+import { freshDataDir } from './data-dir.ts'
 
 /** A real server in a process of its own, as `npm start` runs it. */
 export type RunningServer = {

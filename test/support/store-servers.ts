@@ -1,32 +1,24 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { TestProject } from 'vitest/node'
+import { rmSync } from 'node:fs'
 import { openStore } from '../../src/store/store.ts'
+import { temporaryFolder } from './data-dir.ts'
 import { startTestPostgres } from './postgres.ts'
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** the administrator's address of a PostgreSQL for the tests, where there is one */
-    postgresUrl: string | undefined
-    /** a data directory as it is after a first start, to be copied: making one takes seconds */
-    firstDataDir: string
-  }
-}
-
-/** What every run of the tests has once: a PostgreSQL server, and an embedded store to copy. Both are gone after it. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+/**
+ * What every run of the tests has once, and that is gone after it: a PostgreSQL server, whose administrator's address is in
+ * VALENCE_TEST_DATABASE_URL (or the one that was there before), and a data directory to copy, as a first start takes seconds.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
   const given = process.env.VALENCE_TEST_DATABASE_URL
-  const firstDataDir = mkdtempSync(join(tmpdir(), 'valence-data-'))
+  const dataDir = temporaryFolder()
   const [postgres] = await Promise.all([
     given ? undefined : startTestPostgres(),
-    openStore({ dataDir: firstDataDir }).then((store) => store.close()),
+    openStore({ dataDir }).then((store) => store.close()),
   ])
   if (!given && !postgres) console.warn('PostgreSQL is not on this machine: its half of the store tests is skipped.')
-  project.provide('postgresUrl', given ?? postgres?.url)
-  project.provide('firstDataDir', firstDataDir)
+  process.env.VALENCE_TEST_FIRST_DATA_DIR = dataDir
+  if (postgres) process.env.VALENCE_TEST_DATABASE_URL = postgres.url
   return async () => {
     await postgres?.stop()
-    rmSync(firstDataDir, { recursive: true, force: true })
+    rmSync(dataDir, { recursive: true, force: true })
   }
 }

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { Client } from 'pg'
-import { inject } from 'vitest'
 import { openStore, type Store, type StoreKind } from '../../src/store/store.ts'
+import { freshDataDir, temporaryFolder } from './data-dir.ts'
+
+/** The administrator's address of a PostgreSQL for tests, where there is one. */
+const POSTGRES_URL = process.env.VALENCE_TEST_DATABASE_URL
 
 /** The kinds of store that this machine can test: `describe.each(STORE_KINDS)('on the %s store', (kind) => …)`. */
-export const STORE_KINDS: readonly StoreKind[] =
-  inject('postgresUrl') === undefined ? ['embedded'] : ['embedded', 'postgres']
+export const STORE_KINDS: readonly StoreKind[] = POSTGRES_URL === undefined ? ['embedded'] : ['embedded', 'postgres']
 
 /** A place for a store that nobody else has, and that is gone when the test is over: `await using place = await storePlace(kind)`. */
 export type StorePlace = AsyncDisposable & {
@@ -45,27 +45,16 @@ export async function storePlace(kind: StoreKind, { empty = false } = {}): Promi
   }
 }
 
-/** A data directory as it is after a first start. Whoever asks for it removes it. */
-export function freshDataDir(): string {
-  const dataDir = temporaryFolder()
-  cpSync(inject('firstDataDir'), dataDir, { recursive: true })
-  return dataDir
-}
-
-function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'valence-store-'))
-}
-
 async function createDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `valence_${randomBytes(8).toString('hex')}`
   await administer(`create database ${name}`)
-  const url = new URL(inject('postgresUrl')!)
+  const url = new URL(POSTGRES_URL!)
   url.pathname = `/${name}`
   return { url: url.href, drop: () => administer(`drop database ${name} with (force)`) }
 }
 
 async function administer(statement: string): Promise<void> {
-  const client = new Client({ connectionString: inject('postgresUrl')! })
+  const client = new Client({ connectionString: POSTGRES_URL! })
   await client.connect()
   try {
     await client.query(statement)

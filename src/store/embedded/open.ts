@@ -5,8 +5,12 @@ import { startMaintenance } from './maintenance.ts'
 import { startEmbeddedServer } from './server.ts'
 
 /** @throws StoreError that says why the data directory cannot be used */
-export async function openEmbedded(dataDir: string, onTrouble: (error: Error) => void): Promise<OpenPostgres> {
-  const server = await startEmbeddedServer(dataDir).catch((error: unknown) => {
+export async function openEmbedded(
+  dataDir: string,
+  onTrouble: (error: Error) => void,
+  signal?: AbortSignal,
+): Promise<OpenPostgres> {
+  const server = await startEmbeddedServer(dataDir, signal).catch((error: unknown) => {
     throw asStoreError(error, dataDir)
   })
   const notifications = createNotifications(async (statement) => {

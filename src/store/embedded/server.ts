@@ -30,7 +30,7 @@ const LOCK_FILE = 'database.lock'
  * @throws StoreError where the data directory is in use, or of another major version; what the system says where it cannot
  *   be written
  */
-export async function startEmbeddedServer(dataDir: string): Promise<EmbeddedServer> {
+export async function startEmbeddedServer(dataDir: string, signal?: AbortSignal): Promise<EmbeddedServer> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDirectory(join(dataDir, LOCK_FILE), dataDir)
   const workerData: ThreadOptions = { folder: join(dataDir, FOLDER) }
@@ -88,6 +88,10 @@ export async function startEmbeddedServer(dataDir: string): Promise<EmbeddedServ
     unlock()
   }
 
+  // Whatever it was doing, the folder is as it would be after a crash, which PostgreSQL is made for.
+  const giveUp = () => fail(signal!.reason as Error)
+  signal?.addEventListener('abort', giveUp)
+  if (signal?.aborted) giveUp()
   try {
     const { firstStart } = await opened.promise
     return {
@@ -102,5 +106,7 @@ export async function startEmbeddedServer(dataDir: string): Promise<EmbeddedServ
   } catch (error) {
     await end()
     throw error
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }

@@ -1,0 +1,40 @@
+import { openStore, type Store, type StoreKind, type StoreOptions } from './store.ts'
+
+/** opening → open → failed or closed; opening → failed or closed. */
+export type StoreState = 'opening' | 'open' | 'failed' | 'closed'
+
+/** A store that opens while the server already answers. */
+export type OpeningStore = {
+  kind: StoreKind
+  state(): StoreState
+  /** Who needs the store waits for this. It rejects with a StoreError where the store cannot be opened. */
+  opened: Promise<Store>
+  /** Closes the store; one that is still opening is given up. */
+  close(): Promise<void>
+}
+
+export function beginOpening(options: Omit<StoreOptions, 'signal'>): OpeningStore {
+  const givingUp = new AbortController()
+  const kind = options.databaseUrl === undefined ? 'embedded' : 'postgres'
+  let state: StoreState = 'opening'
+  const opened = openStore({ ...options, signal: givingUp.signal })
+  opened.then(
+    () => {
+      if (state === 'opening') state = 'open'
+    },
+    () => {
+      if (state === 'opening') state = 'failed'
+    },
+  )
+  return {
+    kind,
+    state: () => state,
+    opened,
+    async close() {
+      state = 'closed'
+      givingUp.abort(new Error('the store was given up while it opened'))
+      const store = await opened.catch(() => undefined)
+      await store?.close()
+    },
+  }
+}
