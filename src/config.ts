@@ -73,6 +73,16 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_WORKERS_AI_REQUESTS_PER_MINUTE', flag: 'workers-ai-requests-per-minute' },
   ),
+  workersAiDailyNeurons: setting(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_000_000_000,
+      default: 0,
+      description:
+        'neurons that an account may use a day through Workers AI, from 00:00 UTC; 0 is no bound, Cloudflare has 10000',
+    }),
+    { env: 'VALENCE_WORKERS_AI_DAILY_NEURONS', flag: 'workers-ai-daily-neurons' },
+  ),
   modelsDir: setting(
     Type.String({ default: '', description: 'folder with model folders in it, such as <dir>/distilbert/<name>' }),
     { env: 'VALENCE_MODELS_DIR', flag: 'models-dir' },

@@ -10,9 +10,10 @@ import { findModelFolder } from './catalog/folder.ts'
 import type { HubOptions } from './catalog/hub/options.ts'
 import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
+import type { Dialect } from './dialects/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
-import { workersAi, workersAiBinding } from './dialects/workers-ai/dialect.ts'
+import { workersAiDialects } from './dialects/workers-ai/dialect.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
@@ -142,6 +143,10 @@ export async function startServer(config: Config): Promise<Server> {
   const { engine, directory } = classifier
   const kept = openGateway(config, logger)
   const { gateway } = kept
+  const cloudflare = workersAiDialects({
+    answersItems: config.workersAiItems,
+    dailyNeurons: config.workersAiDailyNeurons,
+  })
   const cache = createResultCache({ maxBytes: config.cacheBytes, shared: config.shareCache })
   const admission = createAdmission({
     engine,
@@ -162,7 +167,7 @@ export async function startServer(config: Config): Promise<Server> {
     prices: pricesIn(config, directory),
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
-    dialectLimits: dialectLimits(config),
+    dialectLimits: dialectLimits(config, cloudflare),
     timeoutMs: config.timeoutMs,
   })
   const options = {
@@ -175,13 +180,7 @@ export async function startServer(config: Config): Promise<Server> {
     logger,
   }
   // AI Gateway is last: it answers for the addresses that are nobody's.
-  const dialects = [
-    workersAiBinding,
-    workersAi({ answersItems: config.workersAiItems }),
-    huggingFace,
-    mcp({ version: VERSION, origins: config.origins }),
-    aiGateway,
-  ]
+  const dialects = [...cloudflare, huggingFace, mcp({ version: VERSION, origins: config.origins }), aiGateway]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
       await classifier.close()
@@ -212,12 +211,11 @@ export async function startServer(config: Config): Promise<Server> {
 }
 
 /** Workers AI's limit, which its two ways in have together. */
-function dialectLimits({ workersAiRequestsPerMinute: requestsPerMinute }: Config): ReadonlyMap<string, RateLimit> {
-  const limit = { subject: workersAi.name, requestsPerMinute }
-  return new Map([
-    [workersAi.name, limit],
-    [workersAiBinding.name, limit],
-  ])
+function dialectLimits(
+  { workersAiRequestsPerMinute: requestsPerMinute }: Config,
+  waysIn: readonly Dialect[],
+): ReadonlyMap<string, RateLimit> {
+  return new Map(waysIn.map(({ name }) => [name, { subject: 'workers-ai', requestsPerMinute }]))
 }
 
 /** Opens the store beside the server, which listens meanwhile. */

@@ -26,7 +26,7 @@ export function createAuthentication({
   isStaticKey: KeyCheck
   isOpen: boolean
 }): Authenticate {
-  function orStranger(caller: Caller | undefined, key: string | undefined): Caller {
+  function orStranger(caller: Caller | undefined, key: string): Caller {
     if (caller) return caller
     if (isOpen) return STRANGER
     throw unauthenticated(key)
@@ -34,7 +34,10 @@ export function createAuthentication({
 
   return ({ authorization }) => {
     const key = bearerToken(authorization)
-    if (key === undefined) return orStranger(undefined, key)
+    if (key === undefined) {
+      if (isOpen) return STRANGER
+      throw authorization === undefined ? unauthenticated(undefined) : malformed()
+    }
     if (isStaticKey(key)) return OPERATOR
     const found = lookup.find(key)
     return found instanceof Promise ? found.then((caller) => orStranger(caller, key)) : orStranger(found, key)
@@ -50,4 +53,11 @@ function unauthenticated(key: string | undefined): ValenceError {
     ? 'The API key is mistyped, or not of this server.'
     : 'The API key is missing or unknown. Send it as "Authorization: Bearer <key>".'
   return new ValenceError('unauthenticated', problem)
+}
+
+function malformed(): ValenceError {
+  return new ValenceError('unauthenticated', 'The header Authorization must be "Bearer <key>".', {
+    field: 'authorization',
+    rule: 'format',
+  })
 }

@@ -1,5 +1,7 @@
+import { setTimeout } from 'node:timers/promises'
 import Cloudflare, { type APIError } from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { post } from '../support/http.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
 import { CLOUDFLARE_MODEL, failureOf, GOOD, KEY, WRONG_KEY } from './support.ts'
 
@@ -11,18 +13,22 @@ describe('for a documented error the cloudflare client raises its own class', ()
   let server: RunningServer
   let slow: RunningServer
   let full: RunningServer
+  let metered: RunningServer
+  let limited: RunningServer
 
   beforeAll(async () => {
     const env = { VALENCE_API_KEYS: KEY }
-    ;[server, slow, full] = await Promise.all([
+    ;[server, slow, full, metered, limited] = await Promise.all([
       startTestServer(['--workers', '1', '--max-body-bytes', '4096'], env),
       startTestServer(['--workers', '1', '--timeout-ms', '1'], env),
       startTestServer(['--workers', '1', '--max-waiting-texts', '1'], env),
+      startTestServer(['--workers', '1', '--workers-ai-daily-neurons', '1']),
+      startTestServer(['--workers', '1', '--require-keys', '--workers-ai-requests-per-minute', '2']),
     ])
   }, 90_000)
 
   afterAll(async () => {
-    await Promise.all([server?.stop(), slow?.stop(), full?.stop()])
+    await Promise.all([server, slow, full, metered, limited].map((each) => each?.stop()))
   })
 
   const clientOf = ({ url }: RunningServer, apiToken = KEY) =>
@@ -52,6 +58,14 @@ describe('for a documented error the cloudflare client raises its own class', ()
     expectError(error, Cloudflare.AuthenticationError, 401, 10000)
   })
 
+  it('400 6003 with 6111, a malformed Authorization', async () => {
+    const client = clientOf(server)
+    const error = await failureOf(client.get('/user/tokens/verify', { headers: { authorization: KEY } }))
+
+    expectError(error, Cloudflare.BadRequestError, 400, 6003)
+    expect(error).toMatchObject({ errors: [{ error_chain: [{ code: 6111 }] }] })
+  })
+
   it('408 3007, out of time', async () => {
     const error = await failureOf(run(clientOf(slow), 'A long text. '.repeat(2000)))
     expectError(error, Cloudflare.APIError, 408, 3007)
@@ -70,4 +84,53 @@ describe('for a documented error the cloudflare client raises its own class', ()
       expect(Number(error.headers?.get('retry-after'))).toBeGreaterThan(0)
     }
   })
+
+  it('429 3036, the daily allocation is used up; the client does not wait for midnight', async () => {
+    const client = new Cloudflare({ baseURL: `${metered.url}/client/v4`, apiToken: 'any' })
+    // One neuron is 418 tokens.
+    await run(client, 'word '.repeat(500))
+    const error = await eventually(() => run(client, GOOD))
+
+    expectError(error, Cloudflare.RateLimitError, 429, 3036)
+    const seconds = Number((error as APIError).headers?.get('retry-after'))
+    expect(seconds).toBeGreaterThan(0)
+    expect(seconds).toBeLessThanOrEqual(86_400)
+  })
+
+  it('429 3021, too many requests a minute, by whichever way in', async () => {
+    const key = (await firstKey(limited))!
+    const client = clientOf(limited, key)
+    const binding = () =>
+      post(
+        `${limited.url}/run?version=3`,
+        { inputs: { text: GOOD } },
+        { 'cf-consn-model-id': CLOUDFLARE_MODEL, authorization: `Bearer ${key}` },
+      )
+
+    // Twice the limit is let through in one burst.
+    for (let sent = 0; sent < 2; sent++) {
+      await run(client, GOOD)
+      expect((await binding()).status).toBe(200)
+    }
+    expectError(await failureOf(run(client, GOOD)), Cloudflare.RateLimitError, 429, 3021)
+    expect(await binding()).toMatchObject({ status: 429, body: { internalCode: 3021 } })
+  })
 })
+
+/** What a call throws that goes well for a while: what an account used is read once a second. */
+async function eventually(call: () => PromiseLike<unknown>): Promise<unknown> {
+  for (;;) {
+    try {
+      await call()
+    } catch (error) {
+      return error
+    }
+    await setTimeout(100)
+  }
+}
+
+/** The operator's key, which a server that has none prints when its store is open. */
+async function firstKey(server: RunningServer): Promise<string | undefined> {
+  await expect.poll(server.output, { timeout: 20_000 }).toMatch(/sk-aig-\S+/)
+  return /sk-aig-\S+/.exec(server.output())?.[0]
+}

@@ -1,4 +1,7 @@
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
 const REPOSITORY = new URL('../../../', import.meta.url)
@@ -6,7 +9,9 @@ const REPOSITORY = new URL('../../../', import.meta.url)
 /** Starts Valence out of this repository for the tests, unless VALENCE_URL names one that runs. */
 export default async function startValence(): Promise<(() => void) | undefined> {
   if (process.env.VALENCE_URL) return undefined
-  const server = spawn(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0', '--offline'], {
+  const dataDir = mkdtempSync(join(tmpdir(), 'valence-example-'))
+  const flags = ['serve', '--port', '0', '--offline', '--data-dir', dataDir]
+  const server = spawn(process.execPath, ['src/cli/valence.ts', ...flags], {
     cwd: REPOSITORY,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -18,6 +23,7 @@ export default async function startValence(): Promise<(() => void) | undefined> 
     })
   })
   return () => {
+    server.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
     server.kill()
   }
 }

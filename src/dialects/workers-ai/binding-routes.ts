@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../../errors.ts'
 import type { Admission, LabelScore } from '../../gateway/admission.ts'
-import { classifyText } from './answer.ts'
+import type { ClassifyText } from './answer.ts'
 import { type BindingForm, modelIn, readBindingBody } from './binding-body.ts'
 import { identityOf } from './identity.ts'
 import { listModels } from './model-list.ts'
@@ -27,7 +27,7 @@ const MODELS_PATH = '/ai-api/models/search'
 const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
 
 /** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
-export function bindingRoutes(admission: Admission): FastifyPluginAsyncTypebox {
+export function bindingRoutes(admission: Admission, classify: ClassifyText): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.decorateRequest('bindingForm', 'plain')
 
@@ -51,7 +51,7 @@ export function bindingRoutes(admission: Admission): FastifyPluginAsyncTypebox {
         },
         async (request, reply) => {
           const model = modelIn(request.headers['cf-consn-model-id'])
-          const scores = await classifyText(admission, { model, text: request.body.text }, request, reply)
+          const scores = await classify({ model, text: request.body.text }, request, reply)
           if (askedAddress(request).pathname.startsWith('/ai-gateway/')) reply.header('cf-aig-log-id', request.id)
           return sendScores(reply, request.bindingForm, scores)
         },

@@ -52,8 +52,27 @@ const NOT_AGAIN: ReadonlySet<ErrorCode> = new Set(['insufficient_credits', 'budg
 /** Cloudflare's envelope around an error. */
 export function renderError(error: ValenceError, request: FailedRequest): ErrorAnswer {
   const { code, words, ...answer } = explained(error, request)
+  if (isMalformedAuthorization(error)) return { ...answer, status: 400, body: MALFORMED_AUTHORIZATION }
   const message = words.name === undefined ? words.message : `${words.name}: ${words.message}`
   return { ...answer, body: { errors: [{ message, code }], success: false, result: {}, messages: [] } }
+}
+
+/** Cloudflare tells a header that it cannot read apart from a token that it does not know. */
+const MALFORMED_AUTHORIZATION = {
+  errors: [
+    {
+      code: 6003,
+      message: 'Invalid request headers',
+      error_chain: [{ code: 6111, message: 'Invalid format for Authorization header' }],
+    },
+  ],
+  success: false,
+  result: {},
+  messages: [],
+}
+
+function isMalformedAuthorization({ code, details }: ValenceError): boolean {
+  return code === 'unauthenticated' && details.rule === 'format'
 }
 
 /** The form that `env.AI` reads: it throws an error of this name that says `<internalCode>: <description>`. */

@@ -1,14 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
 import { byScore } from '../dialect.ts'
-import { classifyText } from './answer.ts'
+import type { ClassifyText } from './answer.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { ErrorBody, ItemsAnswer, RunAnswer, RunBody, RunParams } from './schemas.ts'
 import { tokenRoutes } from './token-routes.ts'
 
 export function workersAiRoutes(
   admission: Admission,
-  { answersItems }: { answersItems: boolean },
+  { answersItems, classify }: { answersItems: boolean; classify: ClassifyText },
 ): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
@@ -25,7 +25,7 @@ export function workersAiRoutes(
       },
       async (request, reply) => {
         const call = { model: request.params['*'], text: request.body.text }
-        const scores = await classifyText(admission, call, request, reply)
+        const scores = await classify(call, request, reply)
         const outcome = { success: true as const, errors: [], messages: [] }
         return answersItems ? { result: { items: byScore(scores) }, ...outcome } : { result: scores, ...outcome }
       },
