@@ -4,6 +4,7 @@ import {
   type AccountRow,
   deleteSubAccount,
   findAccount,
+  findAnyAccount,
   insertAccount,
   listAccounts,
   type Page,
@@ -11,6 +12,7 @@ import {
 } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
 import { newId } from './ids.ts'
+import type { Reach } from './keys.ts'
 
 export type { AccountFields, AccountRow }
 
@@ -20,6 +22,11 @@ export type Accounts = {
   create(owner: string | null, fields: AccountFields): Promise<AccountRow>
   /** @throws ValenceError `not_found`, also for what is another's */
   get(which: AccountName): Promise<AccountRow>
+  /**
+   * @param reach the account that it is, or whose sub-account
+   * @throws ValenceError `not_found`
+   */
+  find(which: { id: string; reach: Reach }): Promise<AccountRow>
   list(owner: string | null, page: Page): Promise<AccountRow[]>
   /** @throws ValenceError `not_found` */
   update(which: AccountName, fields: Partial<AccountFields>): Promise<AccountRow>
@@ -43,6 +50,12 @@ export function createAccounts(opened: Promise<{ store: Store }>, changed: () =>
     async get(which) {
       const { store } = await opened
       return (await findAccount(store.db, which)) ?? notFound(which)
+    },
+    async find({ id, reach }) {
+      const { store } = await opened
+      const account = await findAnyAccount(store.db, id)
+      const isWithin = reach === 'all' || account?.id === reach || account?.parent_id === reach
+      return account !== undefined && isWithin ? account : notFound({ id, owner: null })
     },
     async list(owner, page) {
       const { store } = await opened

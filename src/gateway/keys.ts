@@ -23,10 +23,15 @@ export type { KeyFields, KeyRow, Page }
 export type Keys = {
   /** @returns the key, and its secret, which nobody can be told again */
   create(key: KeyFields & { accountId: string; isAdmin: boolean }): Promise<{ key: KeyRow; secret: string }>
+  /** Makes a key without a scope. */
+  createPlain(accountId: string): Promise<{ key: KeyRow; secret: string }>
   /** Makes the operator's first key, unless there is an admin key already. */
   firstAdminKey(): Promise<string | undefined>
-  /** @throws ValenceError `not_found` */
-  get(which: KeyName): Promise<KeyRow>
+  /**
+   * @param reach the account whose keys, or whose sub-accounts' keys, are looked through
+   * @throws ValenceError `not_found`
+   */
+  find(which: { id: string; reach: Reach }): Promise<KeyRow>
   /** those that are not revoked, the newest first */
   list(accountId: string, page: Page): Promise<KeyRow[]>
   /** @throws ValenceError `not_found` */
@@ -42,23 +47,31 @@ export type Keys = {
   rotate(which: KeyName, owner: string): Promise<{ key: KeyRow; secret: string }>
 }
 
+/** Whose objects somebody may meet: those of an account and its sub-accounts, or everybody's. */
+export type Reach = string | 'all'
+
 type KeyName = { id: string; accountId: string }
 
 /** @param changed called after a change, so that nobody goes on with what they remember */
 export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>, changed: () => Promise<void>): Keys {
-  async function get({ id, accountId }: KeyName): Promise<KeyRow> {
+  async function find({ id, reach }: { id: string; reach: Reach }): Promise<KeyRow> {
     const { store } = await opened
-    return (await findKey(store.db, { id, accountId })) ?? notFound(id)
+    return (await findKey(store.db, { id, reach })) ?? notFound(id)
+  }
+
+  const get = ({ id, accountId }: KeyName) => find({ id, reach: accountId })
+
+  async function create(fields: KeyFields & { accountId: string; isAdmin: boolean }) {
+    const { store, format } = await opened
+    const secret = format.create()
+    const id = newId('key')
+    await insertKey(store.db, { ...fields, id, secret: { hash: format.hash(secret), hint: keyHint(secret) } })
+    return { key: await get({ id, accountId: fields.accountId }), secret }
   }
 
   return {
-    async create(fields) {
-      const { store, format } = await opened
-      const secret = format.create()
-      const id = newId('key')
-      await insertKey(store.db, { ...fields, id, secret: { hash: format.hash(secret), hint: keyHint(secret) } })
-      return { key: await get({ id, accountId: fields.accountId }), secret }
-    },
+    create,
+    createPlain: (accountId) => create({ ...NO_SCOPE, name: null, accountId, isAdmin: false }),
     async firstAdminKey() {
       const { store, format } = await opened
       const secret = format.create()
@@ -69,7 +82,7 @@ export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>,
       })
       return isFirst ? secret : undefined
     },
-    get,
+    find,
     async list(accountId, page) {
       return listKeys((await opened).store.db, accountId, page)
     },
@@ -101,6 +114,8 @@ export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>,
     },
   }
 }
+
+const NO_SCOPE = { allowedModels: null, monthlyCapMicros: null, requestsPerMinute: null, expiresAt: null }
 
 function notFound(id: string): never {
   throw new ValenceError('not_found', `There is no key ${JSON.stringify(id.slice(0, 100))}.`)

@@ -30,6 +30,7 @@ import {
   spenderId,
   spendersOf,
 } from './account-book.ts'
+import type { Caller } from './caller.ts'
 import { emitEvents } from './events.ts'
 import { grouped } from './grouped.ts'
 import { newId } from './ids.ts'
@@ -62,10 +63,22 @@ export type WalletOffice = {
   topUp(payment: { accountId: string; paidMicros: number; idempotencyKey: string | undefined }): Promise<TopUp>
   /** @throws ValenceError `not_found` for an account without a wallet */
   balance(accountId: string): Promise<{ balanceMicros: number; heldMicros: number; isPostpaid: boolean }>
+  /**
+   * What an account has. A sub-account has what its month's cap leaves, or null where it has none: what its parent's wallet
+   * holds is not its business.
+   */
+  standing(caller: Pick<Caller, 'accountId' | 'parentId'>, month: string): Promise<Standing>
   /** Releases what dead processes held. */
   releaseExpired(): Promise<void>
   /** Releases what any process held before this one, for a store that only one process has. */
   releaseAll(): Promise<void>
+}
+
+export type Standing = {
+  balanceMicros: number | null
+  heldMicros: number
+  spentMicros: number
+  capMicros: number | null
 }
 
 /** Who pays for a call, and whose spending it counts as. */
@@ -110,6 +123,14 @@ export function createWalletOffice(opened: Promise<{ store: Store }>, { leaseMs 
       if (!wallet) throw noWallet(accountId)
       const { balance_micros: balanceMicros, held_micros: heldMicros, is_postpaid: isPostpaid } = wallet
       return { balanceMicros, heldMicros, isPostpaid }
+    },
+    async standing({ accountId, parentId }, month) {
+      const { db } = (await opened).store
+      const spender = { walletId: parentId ?? accountId, kind: 'account' as const, subject: accountId, month }
+      const [spending] = await readSpending(db, [spender])
+      const { spentMicros, heldMicros, capMicros } = spending!
+      if (parentId === undefined) return { ...(await this.balance(accountId)), spentMicros, capMicros }
+      return { balanceMicros: capMicros === null ? null : capMicros - spentMicros, heldMicros, spentMicros, capMicros }
     },
     async releaseExpired() {
       const { db } = (await opened).store

@@ -47,6 +47,11 @@ export async function findAccount(
     .executeTakeFirst()
 }
 
+/** Finds an account whoever's it is, for callers who then ask whether they may have it. */
+export async function findAnyAccount(db: Kysely<Database>, id: string): Promise<AccountRow | undefined> {
+  return db.selectFrom('accounts').selectAll().where('id', '=', id).where('deleted_at', 'is', null).executeTakeFirst()
+}
+
 /** The sub-accounts of an owner, or, with null, the accounts that are nobody's. */
 export async function listAccounts(
   db: Kysely<Database>,

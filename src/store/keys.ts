@@ -40,12 +40,24 @@ async function insertKeyRows(
 
 type NewKey = { id: string; accountId: string; isAdmin: boolean; secret: KeptSecret }
 
-export async function findKey(db: Kysely<Database>, { id, accountId }: { id: string; accountId: string }) {
-  return keysOf(db, accountId).where('api_keys.id', '=', id).executeTakeFirst()
+/** @param reach the account whose key it is, itself or by a sub-account; `all` is anybody's */
+export async function findKey(db: Kysely<Database>, { id, reach }: { id: string; reach: string }) {
+  return keys(db)
+    .where('api_keys.id', '=', id)
+    .$if(reach !== 'all', (query) =>
+      query.where((where) =>
+        where.or([
+          where('api_keys.account_id', '=', reach),
+          where('api_keys.account_id', 'in', where.selectFrom('accounts').select('id').where('parent_id', '=', reach)),
+        ]),
+      ),
+    )
+    .executeTakeFirst()
 }
 
 export async function listKeys(db: Kysely<Database>, accountId: string, { limit, after }: Page) {
-  return keysOf(db, accountId)
+  return keys(db)
+    .where('api_keys.account_id', '=', accountId)
     .where('api_keys.revoked_at', 'is', null)
     .$if(after !== undefined, (query) =>
       query.where(({ eb, refTuple, selectFrom }) =>
@@ -65,7 +77,7 @@ export async function listKeys(db: Kysely<Database>, accountId: string, { limit,
     .execute()
 }
 
-function keysOf(db: Kysely<Database>, accountId: string) {
+function keys(db: Kysely<Database>) {
   return db
     .selectFrom('api_keys')
     .innerJoin('api_key_secrets', (join) =>
@@ -73,7 +85,6 @@ function keysOf(db: Kysely<Database>, accountId: string) {
     )
     .selectAll('api_keys')
     .select('api_key_secrets.hint')
-    .where('api_keys.account_id', '=', accountId)
 }
 
 /** Finds a key by the hash of any secret that it ever had, with its account and that account's parent. */
@@ -120,7 +131,7 @@ export async function updateKey(
   fields: Partial<KeyFields>,
 ): Promise<boolean> {
   const columns = columnsOf(fields)
-  if (Object.keys(columns).length === 0) return (await findKey(db, { id, accountId })) !== undefined
+  if (Object.keys(columns).length === 0) return (await findKey(db, { id, reach: accountId })) !== undefined
   const { numUpdatedRows } = await db
     .updateTable('api_keys')
     .set(columns)

@@ -1,11 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
+import { accountRoutes } from './account-routes.ts'
 import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
 import { chatCompletion, chatCompletionChunks } from './completion.ts'
+import { keyRoutes } from './key-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { moderationRoutes } from './moderation-routes.ts'
+import { moneyRoutes } from './money-routes.ts'
 import {
   CacheCleared,
   ChatBody,
@@ -14,6 +17,8 @@ import {
   ClassificationsBody,
   ErrorBody,
 } from './schemas.ts'
+import { subAccountRoutes } from './sub-account-routes.ts'
+import { usageRoutes } from './usage-routes.ts'
 
 const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
 
@@ -78,6 +83,11 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
     )
 
     await app.register(modelRoutes(admission))
+    await app.register(keyRoutes(admission))
+    await app.register(accountRoutes(admission))
+    await app.register(subAccountRoutes(admission))
+    await app.register(usageRoutes(admission))
+    await app.register(moneyRoutes(admission))
     await app.register(moderationRoutes(admission))
   }
 }
