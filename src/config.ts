@@ -161,6 +161,15 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_UPSTREAMS', flag: 'upstreams' },
   ),
+  keepCallsDays: setting(
+    Type.Integer({
+      minimum: 0,
+      maximum: 3650,
+      default: 30,
+      description: 'days for which calls are kept whose senders ask for it (x-aig-store), for replays; 0 keeps none',
+    }),
+    { env: 'VALENCE_KEEP_CALLS_DAYS', flag: 'keep-calls-days' },
+  ),
   origins: setting(
     Type.String({
       default: '',

@@ -19,15 +19,19 @@ import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
 import { createResultCache } from './gateway/cache.ts'
 import type { RateLimit } from './gateway/caller.ts'
+import { createEvalWinners } from './gateway/eval-winners.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
 import { readPrices } from './gateway/price-file.ts'
 import { createPriceList, type PriceList } from './gateway/prices.ts'
 import { createResponders } from './gateway/responders.ts'
 import { createKeyCheck } from './gateway/static-keys.ts'
+import { createCallKeeper } from './gateway/stored-calls.ts'
 import { NO_UPSTREAMS, parseUpstreams, type UpstreamsConfiguration } from './gateway/upstreams/configuration.ts'
 import { modelsElsewhere } from './gateway/upstreams/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
+import { createEvals } from './jobs/evals/evals.ts'
+import { createReplays } from './jobs/replays/replays.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
 import { readModel } from './loading/read-model.ts'
@@ -143,6 +147,7 @@ export async function startServer(config: Config): Promise<Server> {
   const { engine, directory } = classifier
   const kept = openGateway(config, logger)
   const { gateway } = kept
+  const opening = kept.store.opened
   const cloudflare = workersAiDialects({
     answersItems: config.workersAiItems,
     dailyNeurons: config.workersAiDailyNeurons,
@@ -168,7 +173,20 @@ export async function startServer(config: Config): Promise<Server> {
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
     dialectLimits: dialectLimits(config, cloudflare),
+    winners: createEvalWinners(opening),
+    keeper: createCallKeeper({
+      opening,
+      days: config.keepCallsDays,
+      onFailure: (err) => logger.error({ err }, 'a call could not be kept'),
+    }),
     timeoutMs: config.timeoutMs,
+  })
+  const evals = createEvals({ opening, admission, onError: (err) => logger.error({ err }, 'an eval failed') })
+  const replays = createReplays({
+    opening,
+    admission,
+    keepDays: config.keepCallsDays,
+    onError: (err) => logger.error({ err }, 'replays are in trouble'),
   })
   const options = {
     admission,
@@ -180,10 +198,16 @@ export async function startServer(config: Config): Promise<Server> {
     logger,
   }
   // AI Gateway is last: it answers for the addresses that are nobody's.
-  const dialects = [...cloudflare, huggingFace, mcp({ version: VERSION, origins: config.origins }), aiGateway]
+  const dialects = [
+    ...cloudflare,
+    huggingFace,
+    mcp({ version: VERSION, origins: config.origins }),
+    aiGateway({ evals, replays }),
+  ]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
       await classifier.close()
+      await Promise.all([evals.close(), replays.close()])
       await kept.close()
       throw error
     },
@@ -198,9 +222,11 @@ export async function startServer(config: Config): Promise<Server> {
     async close(drainMs) {
       arrivals.abort()
       const closed = app.close()
+      const comparisons = Promise.all([evals.close(), replays.close()])
       await Promise.race([closed, setTimeout(drainMs)])
       await classifier.close()
       await arrivals.ended
+      await comparisons
       await kept.close()
       // What was refused just now is still being written; after that only clients are left that do not finish sending.
       await Promise.race([closed, setTimeout(LAST_WORDS_MS)])

@@ -37,6 +37,8 @@ const MAX_TAG_LENGTH = 64
 
 const CACHE_MODES: readonly CacheMode[] = ['auto', 'force', 'skip']
 
+const BOOLEANS = ['true', 'false'] as const
+
 const ROUTINGS: readonly Routing[] = ['cost', 'speed', 'quality', 'auto']
 
 const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
@@ -47,7 +49,10 @@ const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
 }
 
 /** What a call is known by, whatever it asks. */
-export type CallContext = Pick<Call, 'caller' | 'requestId' | 'route' | 'tag' | 'cache' | 'routing' | 'signal'>
+export type CallContext = Pick<
+  Call,
+  'caller' | 'requestId' | 'route' | 'tag' | 'cache' | 'routing' | 'store' | 'signal'
+>
 
 /**
  * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.
@@ -62,6 +67,7 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
     tag: tagOf(request) ?? request.caller.defaultTag,
     cache: chosenIn(request, 'x-cache', CACHE_MODES),
     routing: chosenIn(request, 'x-routing', ROUTINGS),
+    store: chosenIn(request, 'x-aig-store', BOOLEANS) === 'true',
     signal: clientSignal(reply),
   }
 }
@@ -95,10 +101,11 @@ function clientSignal(reply: FastifyReply): AbortSignal {
 
 /** Says in headers what every dialect should let its client know and none has a field for. */
 export function describeAnswer(reply: FastifyReply, answer: Answer): void {
-  const { model, servedBy, results, isCached, routing, costMicros } = answer
+  const { model, servedBy, results, isCached, isStored, routing, costMicros } = answer
   reply.header('x-cost-cents', String(centsOf(costMicros)))
   reply.header('x-cache', isCached ? 'hit' : 'miss')
   if (servedBy !== model.id) reply.header('x-valence-served-model', servedBy)
+  if (isStored) reply.header('x-aig-stored', 'true')
   if (routing !== undefined) {
     reply.header('x-routing-selected', servedBy)
     reply.header('x-routing-reason', ROUTING_REASONS[routing])

@@ -8,6 +8,7 @@ import type { CacheMode, ResultCache } from './cache.ts'
 import type { Caller, RateLimit } from './caller.ts'
 import type { Routing } from './candidates.ts'
 import { runAccounted, type Work } from './charging.ts'
+import { type EvalWinners, isEval } from './eval-winners.ts'
 import type { Gateway } from './gateway.ts'
 import type { ModelDirectory, ModelStatus } from './models.ts'
 import { highestCostMicros, type PriceList } from './prices.ts'
@@ -15,6 +16,7 @@ import type { RateVerdict } from './rate-window.ts'
 import type { ProviderHealth, Responders } from './responders.ts'
 import { refuseOutOfScope } from './scopes.ts'
 import type { KeyCheck } from './static-keys.ts'
+import type { CallKeeper } from './stored-calls.ts'
 
 export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, Routing, TextInput }
 
@@ -51,6 +53,12 @@ export type Admission = {
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
+  /**
+   * Finds a model by whatever name a caller may use, which may also be one of an eval's winner.
+   *
+   * @throws ValenceError `model_not_found`
+   */
+  find(caller: Caller, name: string): Promise<ModelStatus>
   /** accounts, keys, money and usage */
   gateway: Gateway
 }
@@ -63,7 +71,7 @@ export type Call = {
   route: string
   /** what the caller wants its cost counted under, at most 64 characters */
   tag: string | undefined
-  /** an id or alias from the catalog */
+  /** an id or alias from the catalog, or `eval:<id>` */
   model: string
   inputs: readonly TextInput[]
   /** where the client asks for another one than the model's own */
@@ -72,6 +80,8 @@ export type Call = {
   cache?: CacheMode | undefined
   /** by what whoever answers is chosen; `auto` where the client does not say */
   routing?: Routing | undefined
+  /** whether the texts may be kept, for replays */
+  store?: boolean | undefined
   /** aborted when the client has gone away */
   signal: AbortSignal
 }
@@ -86,6 +96,8 @@ export type Answer = {
   routing: Routing | undefined
   /** whether all of it was kept from earlier calls, so that it is free */
   isCached: boolean
+  /** whether it was kept for replays */
+  isStored: boolean
   /** what the call cost, in micro-dollars */
   costMicros: number
 }
@@ -104,9 +116,11 @@ export function createAdmission(options: {
   isOpen: boolean
   /** what a dialect takes of an account, by the dialect's name; dialects may share a limit's subject */
   dialectLimits: ReadonlyMap<string, RateLimit>
+  winners: EvalWinners
+  keeper: CallKeeper
   timeoutMs: number
 }): Admission {
-  const { engine, directory, responders, answering, cache, gateway, prices, timeoutMs } = options
+  const { engine, directory, responders, answering, cache, gateway, prices, winners, keeper, timeoutMs } = options
   return {
     authenticate: createAuthentication({ ...options, lookup: gateway.lookup }),
     refuseIfFull() {
@@ -117,9 +131,10 @@ export function createAdmission(options: {
       const limits = limitsOf(caller, dialect, options.dialectLimits)
       return limits.length === 0 ? undefined : gateway.takeFromLimits(limits)
     },
-    async classify({ activation, cache: mode = 'auto', routing, signal, ...call }) {
+    async classify({ activation, cache: mode = 'auto', routing, signal, store = false, ...call }) {
       const { caller, inputs } = call
-      const { model } = directory.get(call.model)
+      const startedAt = performance.now()
+      const { model } = directory.get(isEval(call.model) ? await winners.of(caller.accountId, call.model) : call.model)
       refuseOutOfScope(caller, model)
       const question = { accountId: caller.accountId, inputs, activation, cache: mode }
       const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
@@ -137,12 +152,19 @@ export function createAdmission(options: {
         return { outcome: done, work: workOf(done) }
       })
       const { servedBy, results, computed } = outcome
-      return { model, servedBy, results, routing, isCached: computed.length === 0, costMicros }
+      const isCached = computed.length === 0
+      const latencyMs = performance.now() - startedAt
+      const { accountId } = caller
+      const isStored =
+        store &&
+        (await keeper.keep({ ...call, accountId, model: model.id, activation, results, costMicros, latencyMs }))
+      return { model, servedBy, results, routing, isCached, isStored, costMicros }
     },
     providers: () => responders.health(),
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: (name) => directory.get(name),
+    find: async ({ accountId }, name) => directory.get(isEval(name) ? await winners.of(accountId, name) : name),
     gateway,
   }
 }

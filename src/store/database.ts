@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { ComparisonTables } from './comparison-tables.ts'
 import type { GatewayTables } from './gateway-tables.ts'
 
 /**
@@ -6,7 +7,7 @@ import type { GatewayTables } from './gateway-tables.ts'
  *
  * An int8 or numeric column is a `number` here: `value-types.ts` sees to that on both stores.
  */
-export interface Database extends GatewayTables {
+export interface Database extends GatewayTables, ComparisonTables {
   schema_migrations: {
     /** the migration's number */
     id: number

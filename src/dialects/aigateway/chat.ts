@@ -19,11 +19,13 @@ export async function classifyChat(
 ): Promise<{ answer: Answer; write: ContentWriter }> {
   const model = modelName(body.model)
   const text = textToClassify(body)
-  const write = contentWriter(body.response_format, admission.model(model).model.labels)
+  const { id, labels } = (await admission.find(call.caller, model)).model
+  const write = contentWriter(body.response_format, labels)
   const answer = await admission.classify({
     ...call,
     routing: body['x-routing'] ?? call.routing,
-    model,
+    store: call.store || body.store === true,
+    model: id,
     inputs: [{ text }],
   })
   return { answer, write }

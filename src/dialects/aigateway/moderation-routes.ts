@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import type { Admission } from '../../gateway/admission.ts'
+import type { Caller } from '../../gateway/caller.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
 import { CATEGORIES, canModerate, moderation } from './moderation-categories.ts'
 import { ErrorBody } from './schemas.ts'
@@ -64,7 +65,7 @@ export function moderationRoutes(admission: Admission): FastifyPluginAsyncTypebo
         const inputs = [input].flat().map((each) => ({ text: typeof each === 'string' ? each : each.text }))
         const answer = await admission.classify({
           ...callOf(request, reply),
-          model: modelThatModerates(admission, model ?? undefined),
+          model: await modelThatModerates(admission, request.caller, model ?? undefined),
           inputs,
         })
         describeAnswer(reply, answer)
@@ -79,7 +80,7 @@ export function moderationRoutes(admission: Admission): FastifyPluginAsyncTypebo
 }
 
 /** @throws ValenceError where nothing here can judge: a label that means something else must not pass for a judgement */
-function modelThatModerates(admission: Admission, name: string | undefined): string {
+async function modelThatModerates(admission: Admission, caller: Caller, name: string | undefined): Promise<string> {
   if (name === undefined || WHICHEVER.test(name)) {
     const found = admission.models().find(({ model }) => canModerate(model))
     if (found) return found.model.id
@@ -89,7 +90,7 @@ function modelThatModerates(admission: Admission, name: string | undefined): str
       { model: name ?? 'omni-moderation-latest' },
     )
   }
-  const { model } = admission.model(name)
+  const { model } = await admission.find(caller, name)
   if (canModerate(model)) return model.id
   throw new ValenceError(
     'invalid_request',

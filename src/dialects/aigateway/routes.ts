@@ -1,14 +1,18 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
+import type { Evals } from '../../jobs/evals/evals.ts'
+import type { Replays } from '../../jobs/replays/replays.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
 import { accountRoutes } from './account-routes.ts'
 import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
 import { chatCompletion, chatCompletionChunks } from './completion.ts'
+import { evalRoutes } from './eval-routes.ts'
 import { keyRoutes } from './key-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { moderationRoutes } from './moderation-routes.ts'
 import { moneyRoutes } from './money-routes.ts'
+import { replayRoutes } from './replay-routes.ts'
 import {
   CacheCleared,
   ChatBody,
@@ -22,7 +26,10 @@ import { usageRoutes } from './usage-routes.ts'
 
 const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
 
-export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox {
+export function aiGatewayRoutes(
+  admission: Admission,
+  { evals, replays }: { evals: Evals; replays: Replays },
+): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
       '/v1/chat/completions',
@@ -89,6 +96,8 @@ export function aiGatewayRoutes(admission: Admission): FastifyPluginAsyncTypebox
     await app.register(usageRoutes(admission))
     await app.register(moneyRoutes(admission))
     await app.register(moderationRoutes(admission))
+    await app.register(evalRoutes(evals))
+    await app.register(replayRoutes(replays))
   }
 }
 

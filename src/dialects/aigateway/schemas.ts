@@ -45,6 +45,7 @@ export const ChatBody = Type.Object(
     tool_choice: Type.Optional(Type.Unknown()),
     audio: Type.Optional(Type.Unknown()),
     modalities: Nullable(Type.Array(Type.String())),
+    store: Nullable(Type.Boolean({ description: 'Keep the text for replays; the header x-aig-store says the same' })),
     'x-routing': Nullable(
       Type.Union(
         (['cost', 'speed', 'quality', 'auto'] as const).map((by) => Type.Literal(by)),
