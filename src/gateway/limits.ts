@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { ValenceError } from '../errors.ts'
 import type { Database } from '../store/database.ts'
 import { changeRateWindows } from '../store/rate-windows.ts'
 import type { Store } from '../store/store.ts'
@@ -77,4 +78,12 @@ function countRequest(
 function isTighter(a: RateVerdict, b: RateVerdict): boolean {
   if (a.admitted !== b.admitted) return b.admitted
   return a.admitted ? a.remaining < b.remaining : a.retryAfterSeconds > b.retryAfterSeconds
+}
+
+export function rateLimited({ limit, retryAfterSeconds }: RateVerdict): ValenceError {
+  return new ValenceError(
+    'rate_limited',
+    `More than ${limit} requests a minute. Try again in ${retryAfterSeconds} seconds.`,
+    { retryAfterSeconds },
+  )
 }

@@ -111,6 +111,18 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     const bad = await clientOf(server, sub.key).post('/v1/classifications', { input: [] })
     expect(bad.headers.get('x-ratelimit-limit-requests')).toBe('3')
 
+    // A call by way of MCP is a call.
+    const call = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'classify', arguments: { input: 'a' } },
+    }
+    const types = { accept: 'application/json, text/event-stream', 'content-type': 'application/json' }
+    expect((await clientOf(server, sub.key).post('/mcp', call, types)).body).toMatchObject({
+      result: { isError: true, content: [{ text: expect.stringContaining('requests a minute') }] },
+    })
+
     // No limit, no headers; and what manages accounts is not counted.
     expect((await owner.classify()).headers.get('x-ratelimit-limit-requests')).toBeNull()
     expect((await owner.get('/v1/balance')).headers.get('x-ratelimit-limit-requests')).toBeNull()

@@ -3,6 +3,7 @@ import { Value } from 'typebox/value'
 import { DEFAULT_MODEL_ID } from '../../catalog/catalog.ts'
 import { ValenceError } from '../../errors.ts'
 import type { Admission } from '../../gateway/admission.ts'
+import { rateLimited } from '../../gateway/limits.ts'
 import { type CallContext, ranked } from '../dialect.ts'
 
 /** Something that an agent can call. */
@@ -53,6 +54,9 @@ export function toolsOf(admission: Admission): Record<string, Tool> {
       input: ClassifyInput,
       output: ClassifyOutput,
       async run({ input, model = DEFAULT_MODEL_ID }: Static<typeof ClassifyInput>, call) {
+        // A message may hold several calls, so that they are counted here and not with their request.
+        const verdict = await admission.takeFromLimits(call.caller, 'mcp')
+        if (verdict?.admitted === false) throw rateLimited(verdict)
         const inputs = [input].flat().map((text) => ({ text }))
         const answer = await admission.classify({ ...call, model, inputs })
         const results = answer.results.map((result) => {

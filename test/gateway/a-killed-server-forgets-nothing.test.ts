@@ -1,0 +1,95 @@
+import { sql } from 'kysely'
+import { describe, expect, it } from 'vitest'
+import type { Store } from '../../src/store/store.ts'
+import { addAccount, clientOf, priced, startKeyedServer } from '../support/accounts.ts'
+import { type RunningServer, startTestServer } from '../support/server.ts'
+import { STORE_KINDS, storePlace } from '../support/stores.ts'
+
+/** `VALENCE_KILLS=30 npx vitest run test/gateway/a-killed* --testTimeout 600000` */
+const KILLS = Number(process.env.VALENCE_KILLS ?? 2)
+
+const PRICE_MICROS = 100
+const CREDIT_MICROS = 1_000_000_000
+const CLIENTS = 8
+const PRICED = 'huggingface/distilbert-sst-2-int8'
+const FREE = 'valence/minilm-sst-2-int8'
+
+describe.each(STORE_KINDS)('on the %s store', (kind) => {
+  it(`has every acknowledged call once after ${KILLS} kill -9, and charged none twice`, async () => {
+    await using place = await storePlace(kind)
+    const flags = priced(place, PRICE_MICROS)
+    const first = await startKeyedServer(place, flags)
+    const { key } = await addAccount(first, { creditMicros: CREDIT_MICROS })
+    const acknowledged: string[] = []
+    let server: RunningServer = first
+    for (let kill = 0; kill < KILLS; kill++) {
+      const load = callUntilItDies(server, key, kill, acknowledged)
+      await new Promise((resolve) => setTimeout(resolve, 300 + 1200 * Math.random()))
+      server.process.kill('SIGKILL')
+      await load
+      server = await startTestServer(['--require-keys', ...flags], place.env)
+    }
+    // A report comes when what was left behind has been taken over.
+    expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
+    expect(await server.stop()).toBe(0)
+    expect(server.output()).not.toContain('"level":50')
+
+    expect(acknowledged.length).toBeGreaterThan(KILLS * CLIENTS)
+    const store = await place.open()
+    const calls = await meteredCalls(store)
+    const metered = calls.map(({ request_id: id }) => id)
+    expect(new Set(metered).size).toBe(metered.length)
+    expect(new Set(acknowledged).difference(new Set(metered))).toEqual(new Set())
+    const chargedMicros = calls.reduce((sum, { cost_micros: cost }) => sum + cost, 0)
+    expect(await books(store)).toEqual({
+      balanceMicros: CREDIT_MICROS - chargedMicros,
+      ledgerSum: 0,
+      chargedMicros,
+      charges: calls.filter(({ cost_micros: cost }) => cost > 0).length,
+      calls: calls.length,
+    })
+  })
+})
+
+/** Calls one after another by several clients, and notes which were answered. */
+async function callUntilItDies(
+  server: RunningServer,
+  key: string,
+  kill: number,
+  acknowledged: string[],
+): Promise<void> {
+  const client = clientOf(server, key)
+  let calls = 0
+  await Promise.all(
+    Array.from({ length: CLIENTS }, async (_, index) => {
+      const model = index % 2 === 0 ? PRICED : FREE
+      for (;;) {
+        const id = `kill-${kill}-${calls++}`
+        try {
+          const body = { model, input: `${id} is a fine text` }
+          const { status } = await client.post('/v1/classifications', body, { 'x-request-id': id })
+          expect(status).toBe(200)
+          acknowledged.push(id)
+        } catch (error) {
+          if (error instanceof TypeError) return
+          throw error
+        }
+      }
+    }),
+  )
+}
+
+async function meteredCalls({ db }: Store) {
+  return db.selectFrom('usage_calls').select(['request_id', 'cost_micros']).where('status', '=', 'ok').execute()
+}
+
+async function books({ db }: Store) {
+  const { rows } = await sql<Record<string, number>>`
+    select
+      (select balance_micros from wallets where account_id <> 'acct_local') as "balanceMicros",
+      (select sum(amount_micros) from ledger_entries) as "ledgerSum",
+      (select coalesce(sum(amount_micros), 0) from ledger_entries where ledger_account = 'revenue:usage') as "chargedMicros",
+      (select count(*) from ledger_transactions where kind = 'charge') as charges,
+      (select sum(requests) from usage_days) as calls`.execute(db)
+  return rows[0]
+}
