@@ -83,6 +83,10 @@ export const SETTINGS = {
     }),
     { env: 'VALENCE_WORKERS_AI_DAILY_NEURONS', flag: 'workers-ai-daily-neurons' },
   ),
+  allowPrivateWebhooks: setting(
+    Type.Boolean({ default: false, description: "send webhooks to this machine's own networks as well" }),
+    { env: 'VALENCE_ALLOW_PRIVATE_WEBHOOKS', flag: 'allow-private-webhooks' },
+  ),
   modelsDir: setting(
     Type.String({ default: '', description: 'folder with model folders in it, such as <dir>/distilbert/<name>' }),
     { env: 'VALENCE_MODELS_DIR', flag: 'models-dir' },

@@ -10,6 +10,7 @@ import { findModelFolder } from './catalog/folder.ts'
 import type { HubOptions } from './catalog/hub/options.ts'
 import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
+import { createOperations } from './dialects/aigateway/operations.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
@@ -31,6 +32,7 @@ import { NO_UPSTREAMS, parseUpstreams, type UpstreamsConfiguration } from './gat
 import { modelsElsewhere } from './gateway/upstreams/models.ts'
 import { type AppOptions, createApp } from './http/app.ts'
 import { createEvals } from './jobs/evals/evals.ts'
+import { openJobs } from './jobs/jobs.ts'
 import { createReplays } from './jobs/replays/replays.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
@@ -188,6 +190,24 @@ export async function startServer(config: Config): Promise<Server> {
     keepDays: config.keepCallsDays,
     onError: (err) => logger.error({ err }, 'replays are in trouble'),
   })
+  const jobs = gateway.ready.then(async () =>
+    openJobs({
+      store: await opening,
+      dataDir: config.dataDir,
+      operations: createOperations(admission),
+      maxBodyBytes: config.maxBodyBytes,
+      waitingTexts: () => engine.depth().waiting,
+      allowPrivateWebhooks: config.allowPrivateWebhooks,
+      userAgent: `valence/${VERSION}`,
+      onError: (err) => logger.error({ err }, 'jobs are in trouble'),
+    }),
+  )
+  // Whoever waits for the store to open hears of it.
+  jobs.catch(() => {})
+  const closeJobs = async () => {
+    // Nobody waits for a store that is still opening.
+    if (kept.store.state() === 'open') await (await jobs.catch(() => undefined))?.close()
+  }
   const options = {
     admission,
     depth: engine.depth,
@@ -202,10 +222,11 @@ export async function startServer(config: Config): Promise<Server> {
     ...cloudflare,
     huggingFace,
     mcp({ version: VERSION, origins: config.origins }),
-    aiGateway({ evals, replays }),
+    aiGateway({ evals, replays, jobs }),
   ]
   const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
     async (error) => {
+      await closeJobs()
       await classifier.close()
       await Promise.all([evals.close(), replays.close()])
       await kept.close()
@@ -224,6 +245,7 @@ export async function startServer(config: Config): Promise<Server> {
       const closed = app.close()
       const comparisons = Promise.all([evals.close(), replays.close()])
       await Promise.race([closed, setTimeout(drainMs)])
+      await closeJobs()
       await classifier.close()
       await arrivals.ended
       await comparisons

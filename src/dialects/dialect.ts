@@ -13,6 +13,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** whether the route's body goes to a model at once: it is refused unread while nothing more can wait */
     classifies?: boolean
+    /** whether the route's body may be as long as it likes, and so take long to arrive: the route sees to it itself */
+    isUpload?: boolean
     /** whether the route is answered without a key */
     isPublic?: boolean
   }
@@ -64,7 +66,7 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
     caller: request.caller,
     requestId: request.id,
     route: request.routeOptions.url ?? '',
-    tag: tagOf(request) ?? request.caller.defaultTag,
+    tag: tagOf(request),
     cache: chosenIn(request, 'x-cache', CACHE_MODES),
     routing: chosenIn(request, 'x-routing', ROUTINGS),
     store: chosenIn(request, 'x-aig-store', BOOLEANS) === 'true',
@@ -72,9 +74,14 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
   }
 }
 
-function tagOf({ headers }: FastifyRequest): string | undefined {
+/**
+ * What the caller wants the cost of a request counted under.
+ *
+ * @throws ValenceError `invalid_request` for a tag that is too long
+ */
+export function tagOf({ headers, caller }: FastifyRequest): string | undefined {
   const tag = headers['x-aig-tag']
-  if (typeof tag !== 'string' || tag === '') return undefined
+  if (typeof tag !== 'string' || tag === '') return caller.defaultTag
   if (tag.length <= MAX_TAG_LENGTH) return tag
   throw new ValenceError('invalid_request', `The header x-aig-tag may have at most ${MAX_TAG_LENGTH} characters.`, {
     field: 'x-aig-tag',

@@ -8,6 +8,7 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import type { Dialect } from '../dialects/dialect.ts'
+import { schemaError } from '../dialects/schema-error.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
 import { rateLimited } from '../gateway/limits.ts'
@@ -16,7 +17,7 @@ import { healthRoutes, type StoreStatus } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
 import { rateLimitHeaders } from './rate-limits.ts'
-import { fromHttp, schemaError } from './request-errors.ts'
+import { fromHttp } from './request-errors.ts'
 import { createRouteTable } from './route-table.ts'
 import { answerUnreadable } from './unreadable.ts'
 

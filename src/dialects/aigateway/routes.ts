@@ -1,17 +1,20 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
-import type { Evals } from '../../jobs/evals/evals.ts'
-import type { Replays } from '../../jobs/replays/replays.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
 import { accountRoutes } from './account-routes.ts'
+import { batchRoutes } from './batch-routes.ts'
 import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
 import { chatCompletion, chatCompletionChunks } from './completion.ts'
 import { evalRoutes } from './eval-routes.ts'
+import { fileRoutes } from './file-routes.ts'
+import { jobRoutes, startJob, wantsJob } from './job-routes.ts'
+import { JobObject } from './job-schemas.ts'
 import { keyRoutes } from './key-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { moderationRoutes } from './moderation-routes.ts'
 import { moneyRoutes } from './money-routes.ts'
+import type { AiGatewayParts } from './parts.ts'
 import { replayRoutes } from './replay-routes.ts'
 import {
   CacheCleared,
@@ -23,12 +26,13 @@ import {
 } from './schemas.ts'
 import { subAccountRoutes } from './sub-account-routes.ts'
 import { usageRoutes } from './usage-routes.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
 const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
 
 export function aiGatewayRoutes(
   admission: Admission,
-  { evals, replays }: { evals: Evals; replays: Replays },
+  { evals, replays, jobs }: AiGatewayParts,
 ): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
@@ -62,12 +66,14 @@ export function aiGatewayRoutes(
         config: { classifies: true },
         schema: {
           summary: 'Classify one text or many',
+          description: 'With `async` or `webhook_url` it answers a job at once, for lists that take a while.',
           tags: ['OpenAI'],
           body: ClassificationsBody,
-          response: { 200: ClassificationsAnswer, ...ERRORS },
+          response: { 200: ClassificationsAnswer, 202: JobObject, ...ERRORS },
         },
       },
       async (request, reply) => {
+        if (wantsJob(request.body)) return reply.code(202).send(await startJob(await jobs, request, request.body))
         const answer = await classifyTexts(admission, request.body, callOf(request, reply))
         describeAnswer(reply, answer)
         return classifications(answer)
@@ -98,6 +104,10 @@ export function aiGatewayRoutes(
     await app.register(moderationRoutes(admission))
     await app.register(evalRoutes(evals))
     await app.register(replayRoutes(replays))
+    await app.register(fileRoutes(jobs))
+    await app.register(batchRoutes(jobs))
+    await app.register(jobRoutes(jobs))
+    await app.register(webhookRoutes(jobs))
   }
 }
 

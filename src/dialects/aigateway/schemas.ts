@@ -129,6 +129,8 @@ export const ClassificationsBody = Type.Object(
   {
     model: Nullable(ModelName),
     input: Type.Union([Text, Type.Array(Text, { minItems: 1 })]),
+    async: Nullable(Type.Boolean({ description: 'Answer a job instead of waiting for the scores' })),
+    webhook_url: Nullable(Type.String({ description: 'Told when the job is over; implies async' })),
   },
   { title: 'ClassificationRequest' },
 )
