@@ -4,7 +4,7 @@ import type { Page } from './files.ts'
 import { type BatchError, type BatchKind, type BatchStatus, UNFINISHED } from './job-tables.ts'
 
 export type BatchRow = Selectable<Database['batches']>
-export type { BatchError, BatchKind, BatchStatus }
+export type { BatchError, BatchKind }
 
 /** A process that dies keeps a batch from the others for this long; one that lives renews its lease in time. */
 const LEASE_SECONDS = 20

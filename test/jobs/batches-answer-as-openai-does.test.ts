@@ -8,7 +8,7 @@ import type { RunningServer } from '../support/server.ts'
 import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
 import { chatLine, chatLines, clientOf, endOf, MODEL, resultsIn, startBatch, startOn, upload } from './support.ts'
 
-describe.each(STORE_KINDS)('on the %s store', (kind) => {
+describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
   let place: StorePlace
   let server: RunningServer
   let client: OpenAI
@@ -57,8 +57,8 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     it('are gone when they are deleted', async () => {
       const { id } = await upload(client, ['{}'])
       expect(await client.files.delete(id)).toEqual({ id, object: 'file', deleted: true })
-      for (const call of [client.files.retrieve(id), client.files.content(id), client.files.delete(id)]) {
-        expect(await failureOf(call)).toMatchObject({ status: 404, type: 'not_found' })
+      for (const call of ['retrieve', 'content', 'delete'] as const) {
+        expect(await failureOf(client.files[call](id))).toMatchObject({ status: 404, type: 'not_found' })
       }
     })
 

@@ -13,7 +13,7 @@ type Job = {
   request_counts: { total: number; completed: number; failed: number }
 }
 
-describe.each(STORE_KINDS)('a job on the %s store', (kind) => {
+describe.each(STORE_KINDS)('a job on the %s store', { timeout: 120_000 }, (kind) => {
   let place: StorePlace
   let server: RunningServer
 

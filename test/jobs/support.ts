@@ -53,7 +53,7 @@ export async function endOf(client: OpenAI, id: string, withinMs = 60_000): Prom
 }
 
 /** Asks until the answer is as wanted; a machine that is busy takes its time. */
-export async function until<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, withinMs = 30_000): Promise<T> {
+export async function until<T>(ask: () => Promise<T>, isWanted: (answer: T) => boolean, withinMs = 60_000): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const answer = await ask()

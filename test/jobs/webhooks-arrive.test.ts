@@ -30,7 +30,7 @@ async function startReceiver(): Promise<{ url: string; received: Received[]; ser
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received, server }
 }
 
-describe.each(STORE_KINDS)('webhooks on the %s store', (kind) => {
+describe.each(STORE_KINDS)('webhooks on the %s store', { timeout: 120_000 }, (kind) => {
   let place: StorePlace
   let server: RunningServer
   let receiver: Awaited<ReturnType<typeof startReceiver>>
