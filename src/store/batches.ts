@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import type { Database } from './database.ts'
 import type { Page } from './files.ts'
-import { type BatchError, type BatchKind, type BatchStatus, UNFINISHED } from './job-tables.ts'
+import { type BatchError, type BatchKind, UNFINISHED } from './job-tables.ts'
 
 export type BatchRow = Selectable<Database['batches']>
 export type { BatchError, BatchKind }
