@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { measure } from './measure.ts'
 import { createProgress } from './report/progress.ts'
@@ -53,14 +54,17 @@ async function oneRound(round: number) {
   const http = await measure(subject, { ...common, mode: 'http32' })
   const added = (other: { macsPerSecond: number }) => 100 * (alone.macsPerSecond / other.macsPerSecond - 1)
   const timing = (name: string) => http.serverTimingMs?.[name] ?? Number.NaN
+  const loadMsPerText = (http.loadCpuMs ?? Number.NaN) / http.texts
+  const leftByLoad = 1 - (loadMsPerText * http.textsPerSecond) / (1000 * availableParallelism())
   return {
     'forward pass alone, texts/s': alone.textsPerSecond,
     'engine alone, texts/s': engine.textsPerSecond,
     'HTTP, 32 clients, texts/s': http.textsPerSecond,
     'tokenising and queueing add, %': added(engine),
     'HTTP, tokenising and queueing add, %': added(http),
+    'the same, of the cores that the load generator leaves, %': leftByLoad * (added(http) + 100) - 100,
     // A server on a machine of its own would have this for texts.
-    'load generator, ms of a core a text': (http.loadCpuMs ?? Number.NaN) / http.texts,
+    'load generator, ms of a core a text': loadMsPerText,
     'a text over HTTP: p50, ms': http.p50Ms ?? Number.NaN,
     'tokenising, ms': timing('tokenize'),
     'waiting in the queue, ms': timing('queue'),
