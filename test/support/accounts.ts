@@ -39,9 +39,11 @@ export function clientOf(server: RunningServer, key: string) {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     const text = await response.text()
-    return { status: response.status, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) }
+    const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
   }
   return {
+    send,
     get: (path: string) => get(server.url + path, headers),
     post: (path: string, body: unknown = {}, more: Record<string, string> = {}) =>
       post(server.url + path, body, { ...headers, ...more }),
