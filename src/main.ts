@@ -11,10 +11,9 @@ import type { HubOptions } from './catalog/hub/options.ts'
 import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { createOperations } from './dialects/aigateway/operations.ts'
-import type { Dialect } from './dialects/dialect.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
-import { workersAiDialects } from './dialects/workers-ai/dialect.ts'
+import { WORKERS_AI_NAMES, workersAiDialects } from './dialects/workers-ai/dialect.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
@@ -150,10 +149,6 @@ export async function startServer(config: Config): Promise<Server> {
   const kept = openGateway(config, logger)
   const { gateway } = kept
   const opening = kept.store.opened
-  const cloudflare = workersAiDialects({
-    answersItems: config.workersAiItems,
-    dailyNeurons: config.workersAiDailyNeurons,
-  })
   const cache = createResultCache({ maxBytes: config.cacheBytes, shared: config.shareCache })
   const admission = createAdmission({
     engine,
@@ -174,7 +169,7 @@ export async function startServer(config: Config): Promise<Server> {
     prices: pricesIn(config, directory),
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
-    dialectLimits: dialectLimits(config, cloudflare),
+    dialectLimits: dialectLimits(config),
     winners: createEvalWinners(opening),
     keeper: createCallKeeper({
       opening,
@@ -217,6 +212,11 @@ export async function startServer(config: Config): Promise<Server> {
     version: VERSION,
     logger,
   }
+  const cloudflare = workersAiDialects({
+    answersItems: config.workersAiItems,
+    dailyNeurons: config.workersAiDailyNeurons,
+    jobs,
+  })
   // AI Gateway is last: it answers for the addresses that are nobody's.
   const dialects = [
     ...cloudflare,
@@ -259,11 +259,8 @@ export async function startServer(config: Config): Promise<Server> {
 }
 
 /** Workers AI's limit, which its two ways in have together. */
-function dialectLimits(
-  { workersAiRequestsPerMinute: requestsPerMinute }: Config,
-  waysIn: readonly Dialect[],
-): ReadonlyMap<string, RateLimit> {
-  return new Map(waysIn.map(({ name }) => [name, { subject: 'workers-ai', requestsPerMinute }]))
+function dialectLimits({ workersAiRequestsPerMinute: requestsPerMinute }: Config): ReadonlyMap<string, RateLimit> {
+  return new Map(WORKERS_AI_NAMES.map((name) => [name, { subject: 'workers-ai', requestsPerMinute }]))
 }
 
 /** Opens the store beside the server, which listens meanwhile. */

@@ -5,6 +5,7 @@ import { type FileRow, findFile } from '../store/files.ts'
 import { enqueue, refuseTooMany, woken } from './batches/batches.ts'
 import type { BatchContext } from './batches/context.ts'
 import { JOB_RESULT_NAME } from './batches/finish.ts'
+import { jobLineId } from './batches/result-line.ts'
 import { MAX_LINES } from './batches/validate.ts'
 import { isJobCompleted } from './events.ts'
 import { newId } from './ids.ts'
@@ -15,6 +16,8 @@ const ENDPOINT = '/v1/classifications'
 export type JobRequest = {
   model: string | undefined
   texts: readonly string[]
+  /** what the client knows each text by, where it says; they come back in the results */
+  references?: readonly (string | undefined)[]
   tag: string | undefined
   webhookUrl: string | undefined
 }
@@ -47,7 +50,7 @@ export function createClassificationJobs(context: BatchContext): ClassificationJ
     return job
   }
   return {
-    async create(caller, { model, texts, tag, webhookUrl }) {
+    async create(caller, { model, texts, references = [], tag, webhookUrl }) {
       if (texts.length > MAX_LINES) {
         throw new ValenceError(
           'invalid_request',
@@ -60,7 +63,7 @@ export function createClassificationJobs(context: BatchContext): ClassificationJ
       context.operations.byPath.get(ENDPOINT)!.checkModel({ model })
       await refuseTooMany(context, caller)
       const contentId = newId('content_')
-      await context.contents.write(contentId, linesOf(model, texts), { maxBytes: Number.POSITIVE_INFINITY })
+      await context.contents.write(contentId, linesOf(model, texts, references), { maxBytes: Number.POSITIVE_INFINITY })
       const job = await db.transaction().execute((transaction) =>
         enqueue(context, transaction, {
           id: newId('job_'),
@@ -111,9 +114,18 @@ export function jobStatus(job: BatchRow): JobStatus {
 }
 
 /** A job's input: a line a text, each a request of its own. */
-async function* linesOf(model: string | undefined, texts: readonly string[]): AsyncGenerator<Uint8Array> {
+async function* linesOf(
+  model: string | undefined,
+  texts: readonly string[],
+  references: readonly (string | undefined)[],
+): AsyncGenerator<Uint8Array> {
   for (const [index, input] of texts.entries()) {
-    const request = { custom_id: String(index), method: 'POST', url: ENDPOINT, body: { model, input } }
+    const request = {
+      custom_id: jobLineId(index, references[index]),
+      method: 'POST',
+      url: ENDPOINT,
+      body: { model, input },
+    }
     yield Buffer.from(`${JSON.stringify(request)}\n`)
   }
 }

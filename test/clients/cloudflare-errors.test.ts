@@ -11,25 +11,24 @@ const RUN = `/accounts/${ACCOUNT}/ai/run/${CLOUDFLARE_MODEL}`
 /** Each documented error that can arise here, and the class that the official client makes of it. */
 describe('for a documented error the cloudflare client raises its own class', () => {
   let server: RunningServer
-  let slow: RunningServer
-  let full: RunningServer
-  let metered: RunningServer
-  let limited: RunningServer
 
   beforeAll(async () => {
-    const env = { VALENCE_API_KEYS: KEY }
-    ;[server, slow, full, metered, limited] = await Promise.all([
-      startTestServer(['--workers', '1', '--max-body-bytes', '4096'], env),
-      startTestServer(['--workers', '1', '--timeout-ms', '1'], env),
-      startTestServer(['--workers', '1', '--max-waiting-texts', '1'], env),
-      startTestServer(['--workers', '1', '--workers-ai-daily-neurons', '1']),
-      startTestServer(['--workers', '1', '--require-keys', '--workers-ai-requests-per-minute', '2']),
-    ])
-  }, 90_000)
+    server = await startTestServer(['--workers', '1', '--max-body-bytes', '4096'], { VALENCE_API_KEYS: KEY })
+  })
 
   afterAll(async () => {
-    await Promise.all([server, slow, full, metered, limited].map((each) => each?.stop()))
+    await server?.stop()
   })
+
+  /** One at a time: each opens a store of its own, which two cores feel. */
+  async function withServer(flags: string[], work: (server: RunningServer) => Promise<void>): Promise<void> {
+    const own = await startTestServer(['--workers', '1', ...flags])
+    try {
+      await work(own)
+    } finally {
+      await own.stop()
+    }
+  }
 
   const clientOf = ({ url }: RunningServer, apiToken = KEY) =>
     new Cloudflare({ baseURL: `${url}/client/v4`, apiToken, maxRetries: 0 })
@@ -66,55 +65,59 @@ describe('for a documented error the cloudflare client raises its own class', ()
     expect(error).toMatchObject({ errors: [{ error_chain: [{ code: 6111 }] }] })
   })
 
-  it('408 3007, out of time', async () => {
-    const error = await failureOf(run(clientOf(slow), 'A long text. '.repeat(2000)))
-    expectError(error, Cloudflare.APIError, 408, 3007)
-  })
+  it('408 3007, out of time', () =>
+    withServer(['--timeout-ms', '1'], async (slow) => {
+      const error = await failureOf(run(clientOf(slow), 'A long text. '.repeat(2000)))
+      expectError(error, Cloudflare.APIError, 408, 3007)
+    }))
 
-  it('429 3040, no capacity, with a Retry-After that the client obeys', async () => {
-    const client = clientOf(full)
-    const texts = Array.from({ length: 40 }, (_, index) => `Text number ${index}. ${'word '.repeat(400)}`)
-    const errors = (await Promise.allSettled(texts.map((text) => run(client, text)))).flatMap((outcome) =>
-      outcome.status === 'rejected' ? [outcome.reason as APIError] : [],
-    )
-
-    expect(errors.length).toBeGreaterThan(0)
-    for (const error of errors) {
-      expectError(error, Cloudflare.RateLimitError, 429, 3040)
-      expect(Number(error.headers?.get('retry-after'))).toBeGreaterThan(0)
-    }
-  })
-
-  it('429 3036, the daily allocation is used up; the client does not wait for midnight', async () => {
-    const client = new Cloudflare({ baseURL: `${metered.url}/client/v4`, apiToken: 'any' })
-    // One neuron is 418 tokens.
-    await run(client, 'word '.repeat(500))
-    const error = await eventually(() => run(client, GOOD))
-
-    expectError(error, Cloudflare.RateLimitError, 429, 3036)
-    const seconds = Number((error as APIError).headers?.get('retry-after'))
-    expect(seconds).toBeGreaterThan(0)
-    expect(seconds).toBeLessThanOrEqual(86_400)
-  })
-
-  it('429 3021, too many requests a minute, by whichever way in', async () => {
-    const key = (await firstKey(limited))!
-    const client = clientOf(limited, key)
-    const binding = () =>
-      post(
-        `${limited.url}/run?version=3`,
-        { inputs: { text: GOOD } },
-        { 'cf-consn-model-id': CLOUDFLARE_MODEL, authorization: `Bearer ${key}` },
+  it('429 3040, no capacity, with a Retry-After that the client obeys', () =>
+    withServer(['--max-waiting-texts', '1'], async (full) => {
+      const client = clientOf(full)
+      const texts = Array.from({ length: 40 }, (_, index) => `Text number ${index}. ${'word '.repeat(400)}`)
+      const errors = (await Promise.allSettled(texts.map((text) => run(client, text)))).flatMap((outcome) =>
+        outcome.status === 'rejected' ? [outcome.reason as APIError] : [],
       )
 
-    // Twice the limit is let through in one burst.
-    for (let sent = 0; sent < 2; sent++) {
-      await run(client, GOOD)
-      expect((await binding()).status).toBe(200)
-    }
-    expectError(await failureOf(run(client, GOOD)), Cloudflare.RateLimitError, 429, 3021)
-    expect(await binding()).toMatchObject({ status: 429, body: { internalCode: 3021 } })
-  })
+      expect(errors.length).toBeGreaterThan(0)
+      for (const error of errors) {
+        expectError(error, Cloudflare.RateLimitError, 429, 3040)
+        expect(Number(error.headers?.get('retry-after'))).toBeGreaterThan(0)
+      }
+    }))
+
+  it('429 3036, the daily allocation is used up; the client does not wait for midnight', () =>
+    withServer(['--workers-ai-daily-neurons', '1'], async (metered) => {
+      const client = new Cloudflare({ baseURL: `${metered.url}/client/v4`, apiToken: 'any' })
+      // One neuron is 418 tokens.
+      await run(client, 'word '.repeat(500))
+      const error = await eventually(() => run(client, GOOD))
+
+      expectError(error, Cloudflare.RateLimitError, 429, 3036)
+      const seconds = Number((error as APIError).headers?.get('retry-after'))
+      expect(seconds).toBeGreaterThan(0)
+      expect(seconds).toBeLessThanOrEqual(86_400)
+    }))
+
+  it('429 3021, too many requests a minute, by whichever way in', () =>
+    withServer(['--require-keys', '--workers-ai-requests-per-minute', '2'], async (limited) => {
+      const key = (await firstKey(limited))!
+      const client = clientOf(limited, key)
+      const binding = () =>
+        post(
+          `${limited.url}/run?version=3`,
+          { inputs: { text: GOOD } },
+          { 'cf-consn-model-id': CLOUDFLARE_MODEL, authorization: `Bearer ${key}` },
+        )
+
+      // Twice the limit is let through in one burst.
+      for (let sent = 0; sent < 2; sent++) {
+        await run(client, GOOD)
+        expect((await binding()).status).toBe(200)
+      }
+      expectError(await failureOf(run(client, GOOD)), Cloudflare.RateLimitError, 429, 3021)
+      expect(await binding()).toMatchObject({ status: 429, body: { internalCode: 3021 } })
+    }))
 })
 
 /** What a call throws that goes well for a while: what an account used is read once a second. */

@@ -87,6 +87,19 @@ describe.skipIf(!HAS_WORKERD)('env.AI of wrangler dev, without a login or a netw
       })
     })
 
+    it('queues texts, and asks for them later', async () => {
+      const { answer: queued } = await run(
+        { requests: [{ text: GOOD, external_reference: 'a' }] },
+        { queueRequest: true },
+      )
+      expect(queued).toMatchObject({ status: 'queued', model: CLOUDFLARE_MODEL })
+
+      const { request_id } = queued as { request_id: string }
+      await expect
+        .poll(async () => (await run({ request_id }, { queueRequest: true })).answer, { timeout: 20_000 })
+        .toMatchObject({ responses: [{ id: 0, success: true, external_reference: 'a' }] })
+    })
+
     it('lists the models', async () => {
       const { answer } = await ask({ act: 'models', inputs: { search: 'distilbert' } })
 

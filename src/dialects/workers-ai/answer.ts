@@ -1,24 +1,51 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Admission, LabelScore } from '../../gateway/admission.ts'
-import { tokensOf } from '../../gateway/admission.ts'
-import { callOf, describeAnswer } from '../dialect.ts'
+import type { Static } from 'typebox'
+import { ValenceError } from '../../errors.ts'
+import { type Admission, type LabelScore, tokensOf } from '../../gateway/admission.ts'
+import type { Jobs } from '../../jobs/jobs.ts'
+import { callOf, describeAnswer, tagOf } from '../dialect.ts'
 import type { Allocation } from './allocation.ts'
+import { queuedTexts, queueTexts } from './batch.ts'
 import { identityOf } from './identity.ts'
 import { neuronsOf } from './neurons.ts'
+import type { AnyRunBody } from './schemas.ts'
 
-/** Classifies one text, and says in Cloudflare's headers which request it was and what it counts. */
-export type ClassifyText = (
-  call: { model: string; text: string },
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<LabelScore[]>
+/** What a client asks of a model, by whichever way in. */
+export type Run = {
+  model: string
+  body: Static<typeof AnyRunBody>
+  /** whether the texts are to be queued */
+  isQueued: boolean
+}
 
-export function createClassify(admission: Admission, allocation: Allocation): ClassifyText {
-  return async ({ model, text }, request, reply) => {
-    await allocation(request.caller, admission.gateway.usage)
-    const answer = await admission.classify({ ...callOf(request, reply), model, inputs: [{ text }] })
+/** A text's scores in the model's order of labels, or how far queued texts are. */
+export type RunResult = { scores: LabelScore[] } | { queue: object }
+
+/** Runs a model, and says in Cloudflare's headers which request it was and what it counts. */
+export type RunModel = (run: Run, request: FastifyRequest, reply: FastifyReply) => Promise<RunResult>
+
+export function createRunModel(admission: Admission, allocation: Allocation, jobs: Promise<Jobs>): RunModel {
+  return async ({ model, body, isQueued }, request, reply) => {
+    const { caller } = request
+    reply.headers(identityOf(request.id))
+    if ('request_id' in body) {
+      const asked = { accountId: caller.accountId, requestId: body.request_id }
+      return { queue: await queuedTexts(await jobs, admission, asked) }
+    }
+    await allocation(caller, admission.gateway.usage)
+    if (isQueued) {
+      if (!('requests' in body)) throw missing('requests')
+      const tag = tagOf(request) ?? caller.defaultTag
+      return { queue: await queueTexts(await jobs, { caller, model, tag, requests: body.requests }) }
+    }
+    if (!('text' in body)) throw missing('text')
+    const answer = await admission.classify({ ...callOf(request, reply), model, inputs: [{ text: body.text }] })
     describeAnswer(reply, answer)
-    reply.headers({ ...identityOf(request.id), 'cf-ai-neurons': neuronsOf(tokensOf(answer.results)).toFixed(6) })
-    return answer.results[0]!.scores
+    reply.header('cf-ai-neurons', neuronsOf(tokensOf(answer.results)).toFixed(6))
+    return { scores: answer.results[0]!.scores }
   }
+}
+
+function missing(field: string): ValenceError {
+  return new ValenceError('invalid_request', `${field} is required.`, { field, rule: 'required' })
 }

@@ -11,6 +11,8 @@ export type BindingRequest = {
   form: BindingForm
   /** what the model is to be given; not yet validated */
   inputs: unknown
+  /** whether they are to be queued */
+  isQueued: boolean
 }
 
 /** The text in 1.0's tensors, `{type: "str", shape: [1], name: "input_text", value: ["…"]}`. */
@@ -23,8 +25,9 @@ const TEXT_TENSOR = 'input_text'
  */
 export function readBindingBody(body: unknown, version: string | null): BindingRequest {
   const fields = isObject(body) ? body : {}
-  if (Array.isArray(fields.input)) return { form: 'tensors', inputs: { text: textIn(fields.input) } }
-  return { form: version === '2' ? 'gzip' : 'plain', inputs: fields.inputs ?? {} }
+  if (Array.isArray(fields.input)) return { form: 'tensors', inputs: { text: textIn(fields.input) }, isQueued: false }
+  const isQueued = isObject(fields.options) && fields.options.queueRequest === true
+  return { form: version === '2' ? 'gzip' : 'plain', inputs: fields.inputs ?? {}, isQueued }
 }
 
 function textIn(tensors: unknown[]): unknown {

@@ -4,16 +4,18 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../../errors.ts'
 import type { Admission, LabelScore } from '../../gateway/admission.ts'
-import type { ClassifyText } from './answer.ts'
+import type { RunModel, RunResult } from './answer.ts'
 import { type BindingForm, modelIn, readBindingBody } from './binding-body.ts'
 import { identityOf } from './identity.ts'
 import { listModels } from './model-list.ts'
-import { BindingError, LabelScores, ModelSearch, ModelSearchAnswer, RunBody } from './schemas.ts'
+import { AnyRunBody, BindingError, LabelScores, ModelSearch, ModelSearchAnswer } from './schemas.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** which of the binding's wires the client speaks */
     bindingForm: BindingForm
+    /** whether what it asks is to be queued, which the binding says beside the inputs */
+    isQueued: boolean
   }
 }
 
@@ -27,9 +29,10 @@ const MODELS_PATH = '/ai-api/models/search'
 const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
 
 /** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
-export function bindingRoutes(admission: Admission, classify: ClassifyText): FastifyPluginAsyncTypebox {
+export function bindingRoutes(admission: Admission, run: RunModel): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.decorateRequest('bindingForm', 'plain')
+    app.decorateRequest('isQueued', false)
 
     for (const url of ['/run', '/ai-gateway/run', PROXY_PATH]) {
       app.post(
@@ -39,21 +42,26 @@ export function bindingRoutes(admission: Admission, classify: ClassifyText): Fas
           schema: {
             summary: 'env.AI: run a model',
             tags: TAGS,
-            body: RunBody,
+            body: AnyRunBody,
             response: { 200: LabelScores, '4xx': BindingError, '5xx': BindingError },
           },
           // The body wraps what the REST API has as its whole body; unwrapped, it is validated alike.
           preValidation: async (request) => {
-            const { form, inputs } = readBindingBody(request.body, askedAddress(request).searchParams.get('version'))
+            const { form, inputs, isQueued } = readBindingBody(
+              request.body,
+              askedAddress(request).searchParams.get('version'),
+            )
             request.bindingForm = form
+            request.isQueued = isQueued
             request.body = inputs as typeof request.body
           },
         },
         async (request, reply) => {
           const model = modelIn(request.headers['cf-consn-model-id'])
-          const scores = await classify({ model, text: request.body.text }, request, reply)
+          const { body, isQueued, bindingForm } = request
+          const result = await run({ model, body, isQueued }, request, reply)
           if (askedAddress(request).pathname.startsWith('/ai-gateway/')) reply.header('cf-aig-log-id', request.id)
-          return sendScores(reply, request.bindingForm, scores)
+          return send(reply, bindingForm, result)
         },
       )
     }
@@ -91,11 +99,15 @@ function askedAddress({ headers, url }: FastifyRequest): URL {
 }
 
 /** No envelope, and exactly `application/json`: with a charset behind it, `run()` hands back a stream. */
-async function sendScores(reply: FastifyReply, form: BindingForm, scores: LabelScore[]): Promise<FastifyReply> {
-  const json = JSON.stringify(form === 'tensors' ? { result: [tensorOf(scores)] } : scores)
+async function send(reply: FastifyReply, form: BindingForm, result: RunResult): Promise<FastifyReply> {
+  const json = JSON.stringify('queue' in result ? result.queue : inForm(form, result.scores))
   // The client decompresses whatever the headers say; it would not if they told the truth.
   const body = form === 'gzip' ? await compress(json) : Buffer.from(json)
   return reply.header('content-type', 'application/json').serializer(String).send(body)
+}
+
+function inForm(form: BindingForm, scores: LabelScore[]) {
+  return form === 'tensors' ? { result: [tensorOf(scores)] } : scores
 }
 
 /** @cloudflare/ai 1.0 takes these for the scores, though the name says otherwise. */

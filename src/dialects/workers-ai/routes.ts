@@ -1,14 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply } from 'fastify'
 import type { Admission } from '../../gateway/admission.ts'
 import { byScore } from '../dialect.ts'
-import type { ClassifyText } from './answer.ts'
+import type { RunModel, RunResult } from './answer.ts'
 import { catalogRoutes } from './catalog-routes.ts'
-import { ErrorBody, ItemsAnswer, RunAnswer, RunBody, RunParams } from './schemas.ts'
+import { AnyRunBody, ErrorBody, ItemsAnswer, RunAnswer, RunParams, RunQuery } from './schemas.ts'
 import { tokenRoutes } from './token-routes.ts'
 
 export function workersAiRoutes(
   admission: Admission,
-  { answersItems, classify }: { answersItems: boolean; classify: ClassifyText },
+  { answersItems, run }: { answersItems: boolean; run: RunModel },
 ): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.post(
@@ -17,20 +18,35 @@ export function workersAiRoutes(
         config: { classifies: true },
         schema: {
           summary: 'Workers AI: run a model',
+          description:
+            'With `queueRequest=true` and `requests` the answer is a `request_id`; the same address with `request_id` in the ' +
+            'body tells how far they are, and then what came of them.',
           tags: ['Workers AI'],
           params: RunParams,
-          body: RunBody,
+          querystring: RunQuery,
+          body: AnyRunBody,
           response: { 200: answersItems ? ItemsAnswer : RunAnswer, '4xx': ErrorBody, '5xx': ErrorBody },
         },
       },
       async (request, reply) => {
-        const call = { model: request.params['*'], text: request.body.text }
-        const scores = await classify(call, request, reply)
-        const outcome = { success: true as const, errors: [], messages: [] }
-        return answersItems ? { result: { items: byScore(scores) }, ...outcome } : { result: scores, ...outcome }
+        const isQueued = request.query.queueRequest === 'true'
+        const result = await run({ model: request.params['*'], body: request.body, isQueued }, request, reply)
+        return answer(reply, result, answersItems) as never
       },
     )
     await app.register(catalogRoutes(admission))
     await app.register(tokenRoutes)
   }
+}
+
+/** Cloudflare's envelope around a result. */
+function answer(reply: FastifyReply, result: RunResult, answersItems: boolean) {
+  const outcome = { success: true, errors: [], messages: [] }
+  if ('queue' in result) {
+    // The schema of the answer is that of a text's, which is by far the most frequent.
+    reply.type('application/json').serializer(JSON.stringify)
+    return { result: result.queue, ...outcome }
+  }
+  const { scores } = result
+  return { result: answersItems ? { items: byScore(scores) } : scores, ...outcome }
 }

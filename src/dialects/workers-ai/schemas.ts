@@ -10,6 +10,35 @@ export const RunBody = Type.Object(
   { title: 'TextClassificationInput' },
 )
 
+const MAX_REFERENCE_LENGTH = 400
+
+export const QueueBody = Type.Object(
+  {
+    requests: Type.Array(
+      Type.Object({
+        text: Type.String({ minLength: 1 }),
+        external_reference: Type.Optional(
+          Type.String({ maxLength: MAX_REFERENCE_LENGTH, description: 'comes back with the result' }),
+        ),
+      }),
+      { minItems: 1 },
+    ),
+  },
+  { title: 'TextClassificationQueue', description: 'With queueRequest=true: texts that may be classified later.' },
+)
+
+const PollBody = Type.Object(
+  { request_id: Type.String({ minLength: 1, description: 'as the queue gave it' }) },
+  { title: 'TextClassificationPoll' },
+)
+
+/** The first comes first: what misses in a body that is none of them is said of it. */
+export const AnyRunBody = Type.Union([RunBody, QueueBody, PollBody])
+
+export const RunQuery = Type.Object({
+  queueRequest: Type.Optional(Type.String({ description: '"true" queues the texts of `requests`' })),
+})
+
 const LabelScore = Type.Object({
   label: Type.String({ description: "The classification label assigned to the text (e.g., 'POSITIVE' or 'NEGATIVE')" }),
   score: Type.Number({ description: 'Confidence score, from 0 to 1' }),

@@ -24,16 +24,25 @@ export function resultLine(kind: BatchKind, customId: string, requestId: string,
 
 /** Writes that a line was never run. */
 export function neverRunLine(kind: BatchKind, customId: string, error: { code: string; message: string }): string {
-  if (kind === 'job') return JSON.stringify({ index: Number(customId), error })
+  if (kind === 'job') return JSON.stringify({ ...readJobLineId(customId), error })
   return JSON.stringify({ id: lineId(), custom_id: customId, response: null, error })
 }
 
 /** A job's lines are its texts, so each result is that of the one text. */
 function jobLine(customId: string, { status, body }: Outcome): string {
-  const index = Number(customId)
-  if (status >= 400) return JSON.stringify({ index, ...(body as { error: unknown }) })
+  if (status >= 400) return JSON.stringify({ ...readJobLineId(customId), ...(body as { error: unknown }) })
   const [result] = (body as { data: object[] }).data
-  return JSON.stringify({ ...result, index })
+  return JSON.stringify({ ...result, ...readJobLineId(customId) })
+}
+
+/** Names a job's line by the place of its text, and by what the client knows that by. */
+export function jobLineId(index: number, reference: string | undefined): string {
+  return reference === undefined ? String(index) : `${index} ${reference}`
+}
+
+function readJobLineId(customId: string): { index: number; reference?: string } {
+  const [, index, , reference] = /^(\d+)( (.*))?$/s.exec(customId)!
+  return { index: Number(index), ...(reference !== undefined && { reference }) }
 }
 
 function lineId(): string {
