@@ -55,7 +55,7 @@ const MAY_IMPORT = {
     '^src/convert/convert\\.ts$',
     '^src/engine/engine\\.ts$',
     '^src/gateway/',
-    '^src/store/store(-error)?\\.ts$',
+    '^src/store/',
   ],
 }
 

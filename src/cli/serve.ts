@@ -1,7 +1,6 @@
 import { defineCommand } from 'citty'
 import { type Config, refuseAccidentalOpenness } from '../config.ts'
 import { type Server, startServer } from '../main.ts'
-import { StoreError } from '../store/store-error.ts'
 import { configFrom, refuseArguments, SETTING_FLAGS, UsageError } from './settings.ts'
 
 /** It promises to be gone in five seconds; what a worker computes when the time is up still finishes. */
@@ -30,7 +29,7 @@ async function announceStore(server: Server, { requireKeys, apiKeys }: Config): 
     // Whoever stopped the server meanwhile has closed the store as well.
     if (server.storeState() === 'closed') return
     await server.close(0)
-    throw error instanceof StoreError ? new UsageError(error.message) : error
+    throw error
   }
   if (!requireKeys || apiKeys.length > 0) return
   const key = await server.firstAdminKey()

@@ -22,6 +22,12 @@ export const SETTING_FLAGS: ArgsDef = Object.fromEntries(
   ),
 )
 
+/** The flags of a command that opens the store; it takes the store's variables as well. */
+export const STORE_FLAGS = { 'data-dir': SETTING_FLAGS['data-dir']! }
+
+/** Secrets have variables only, and go with the flag of what they are for. */
+const STORE_VARIABLES: readonly string[] = [SETTINGS.databaseUrl.env, SETTINGS.keySecret.env]
+
 /**
  * Reads the configuration from a command's arguments and, for the settings that the command has, the environment.
  *
@@ -38,10 +44,12 @@ export function configFrom(args: Record<string, unknown>, known: ArgsDef): Confi
   const empty = Object.keys(flags).find((name) => flags[name] === '' && known[name]?.type === 'string')
   if (empty !== undefined) throw new UsageError(`--${empty} needs a value.`)
   const serves = known === SETTING_FLAGS
+  const usesStore = Object.hasOwn(known, 'data-dir')
   const config = readConfig(
     flags as Flags,
     process.env,
-    ({ flag }) => serves || (flag !== undefined && Object.hasOwn(known, flag)),
+    ({ flag, env }) =>
+      serves || (flag !== undefined && Object.hasOwn(known, flag)) || (usesStore && STORE_VARIABLES.includes(env)),
   )
   if (config.modelsDir !== undefined && !existsSync(config.modelsDir)) {
     throw new UsageError(`There is no folder ${config.modelsDir}, which should hold the models.`)

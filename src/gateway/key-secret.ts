@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import type { Kysely } from 'kysely'
 import type { Database } from '../store/database.ts'
-import { keepServerSecret } from '../store/server-secrets.ts'
+import { findServerSecret, keepServerSecret } from '../store/server-secrets.ts'
 
 /**
  * The secret with which keys are hashed. Whoever reads the store without it can neither use a key nor check a guess.
@@ -21,14 +21,38 @@ export async function findKeySecret(db: Kysely<Database>, { set, kind, dataDir }
   return Buffer.from(text, 'utf8')
 }
 
-function secretInFile(folder: string): string {
+/** What a dump has to have beside the tables for its keys to be worth anything. */
+export function secretsBesideStore({ kind, dataDir }: Pick<SecretPlace, 'kind' | 'dataDir'>): Record<string, string> {
+  const secret = kind === 'embedded' ? readIfThere(join(dataDir, FILE)) : undefined
+  return secret === undefined ? {} : { [NAME]: secret }
+}
+
+/**
+ * Puts the secret of a dump where the store it was restored into looks for it.
+ *
+ * @param db has the rows of the dump
+ * @throws Error where another secret is there
+ */
+export async function keepRestoredSecret(
+  db: Kysely<Database>,
+  secrets: Record<string, string>,
+  { kind, dataDir }: Pick<SecretPlace, 'kind' | 'dataDir'>,
+): Promise<void> {
+  const secret = secrets[NAME] ?? (await findServerSecret(db, NAME))
+  if (secret === undefined) return
+  const kept = kind === 'embedded' ? secretInFile(dataDir, secret) : await keepServerSecret(db, NAME, secret)
+  if (kept === secret) return
+  throw new Error(`${join(dataDir, FILE)} is the secret of another store; move it away first.`)
+}
+
+function secretInFile(folder: string, fresh = freshSecret()): string {
   const path = join(folder, FILE)
   const known = readIfThere(path)
   if (known !== undefined) return known
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   // Written whole beside its place and then linked there: nobody reads half of it, and the first one made stays.
   const temporary = `${path}.${randomBytes(8).toString('hex')}`
-  writeFileSync(temporary, freshSecret(), { mode: 0o600 })
+  writeFileSync(temporary, fresh, { mode: 0o600 })
   try {
     linkSync(temporary, path)
   } catch (error) {

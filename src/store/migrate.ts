@@ -43,18 +43,35 @@ async function takeNext(
   await sql`select pg_advisory_xact_lock(${LOCK})`.execute(transaction)
   // A step over large tables may take longer than a statement usually may.
   await sql`set local statement_timeout = 0`.execute(transaction)
+  await makeTable(transaction)
+  const done = new Set(await migrationsOf(transaction))
+  refuseNewer(done, migrations)
+  const next = migrations.find(({ id }) => !done.has(id))
+  if (next) await apply(transaction, next)
+  return next
+}
+
+/** Takes these steps in a transaction of the caller's, in a store that has taken none. */
+export async function applyMigrations(
+  transaction: Transaction<Database>,
+  migrations: readonly Migration[],
+): Promise<void> {
+  await sql`select pg_advisory_xact_lock(${LOCK})`.execute(transaction)
+  await makeTable(transaction)
+  for (const migration of migrations) await apply(transaction, migration)
+}
+
+async function makeTable(transaction: Transaction<Database>): Promise<void> {
   await sql`create table if not exists schema_migrations (
     id integer primary key,
     name text not null,
     applied_at timestamptz not null default now()
   )`.execute(transaction)
-  const done = new Set(await migrationsOf(transaction))
-  refuseNewer(done, migrations)
-  const next = migrations.find(({ id }) => !done.has(id))
-  if (!next) return undefined
-  await sql.raw(next.sql).execute(transaction)
-  await transaction.insertInto('schema_migrations').values({ id: next.id, name: next.name }).execute()
-  return next
+}
+
+async function apply(transaction: Transaction<Database>, { id, name, sql: text }: Migration): Promise<void> {
+  await sql.raw(text).execute(transaction)
+  await transaction.insertInto('schema_migrations').values({ id, name }).execute()
 }
 
 function refuseNewer(done: ReadonlySet<number>, migrations: readonly Migration[]): void {

@@ -8,10 +8,10 @@ export async function keepServerSecret(db: Kysely<Database>, name: string, fresh
     .values({ name, value: fresh })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
-  const { value } = await db
-    .selectFrom('server_secrets')
-    .select('value')
-    .where('name', '=', name)
-    .executeTakeFirstOrThrow()
-  return value
+  return (await findServerSecret(db, name))!
+}
+
+export async function findServerSecret(db: Kysely<Database>, name: string): Promise<string | undefined> {
+  const row = await db.selectFrom('server_secrets').select('value').where('name', '=', name).executeTakeFirst()
+  return row?.value
 }

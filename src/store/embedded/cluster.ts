@@ -57,9 +57,9 @@ async function makeCluster(folder: string): Promise<void> {
   await pg.close()
   // PGlite leaves its files open to all; the folder is not.
   chmodSync(unfinished, 0o700)
-  syncFolder(unfinished)
+  await syncFolder(unfinished)
   renameSync(unfinished, folder)
-  syncPath(dirname(folder))
+  await syncPath(dirname(folder))
 }
 
 function start(folder: string): Promise<PGlite> {
