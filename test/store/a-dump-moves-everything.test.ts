@@ -113,7 +113,7 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     for (const [bad, message] of [
       [`${lines.slice(0, -1).join('\n')}\n`, /cut off/],
       [dump.slice(0, dump.length / 2), /cut off/],
-      [lines.toSpliced(20, 1).join('\n').concat('\n'), /damaged/],
+      [`${lines.filter((line) => !line.startsWith('["call_7"')).join('\n')}\n`, /damaged/],
       [[newer, ...lines.slice(1)].join('\n'), /newer Valence .*9999/],
       ['{"hello": 1}\n', /no dump of Valence/],
       ['hello\n', /no dump of Valence/],
