@@ -70,6 +70,8 @@ export type Engine = {
   depth(): { waiting: number; running: number }
   /** the most tokens that a loaded model reads of a text */
   maxTokensOf(modelId: string): number
+  /** what a loaded model would read of a text, in tokens */
+  countTokens(modelId: string, text: string): number
   /** what a loaded model runs on */
   backendOf(modelId: string): BackendName | undefined
   /** whether there is a worker that can run a text */
@@ -139,6 +141,7 @@ export function createEngine(options: {
     refuseIfFull: () => batcher.refuseIfFull(),
     depth: () => batcher.depth(),
     maxTokensOf: (modelId) => models.get(modelId)?.tokenizer.maxTokens ?? Number.POSITIVE_INFINITY,
+    countTokens: (modelId, text) => encodeBounded(models.get(modelId)!.tokenizer, text, undefined).ids.length,
     backendOf: (modelId) => backends.get(modelId),
     canRun: () => pools.canRun(),
     async close() {

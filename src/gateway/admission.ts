@@ -59,6 +59,8 @@ export type Admission = {
    * @throws ValenceError `model_not_found`
    */
   find(caller: Caller, name: string): Promise<ModelStatus>
+  /** Counts what a model would read of a text, without running it. */
+  countTokens(model: CatalogModel, text: string): number
   /** accounts, keys, money and usage */
   gateway: Gateway
 }
@@ -165,6 +167,7 @@ export function createAdmission(options: {
     models: () => directory.list(),
     model: (name) => directory.get(name),
     find: async ({ accountId }, name) => directory.get(isEval(name) ? await winners.of(accountId, name) : name),
+    countTokens: (model, text) => responders.candidatesOf(model)[0]!.countTokens(text),
     gateway,
   }
 }

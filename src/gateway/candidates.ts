@@ -30,6 +30,8 @@ export type Candidate = {
   latencyMs(): number | undefined
   /** whether its circuit is open */
   isResting(): boolean
+  /** what it would read of a text; an estimate where it is not of this server */
+  countTokens(text: string): number
   canAnswer(question: Pick<Question, 'inputs' | 'activation'>): boolean
   answer(question: Question, signal: AbortSignal): Promise<Classification[]>
 }

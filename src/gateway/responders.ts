@@ -4,7 +4,7 @@ import type { Candidate } from './candidates.ts'
 import { createLatency } from './latency.ts'
 import type { ModelDirectory } from './models.ts'
 import type { CandidateSettings, UpstreamsConfiguration } from './upstreams/configuration.ts'
-import { createUpstream, type Upstream } from './upstreams/upstream.ts'
+import { createUpstream, estimatedTokens, type Upstream } from './upstreams/upstream.ts'
 
 /** How somebody who answers is. */
 export type ProviderHealth = {
@@ -63,6 +63,7 @@ export function createResponders(options: {
       quality,
       latencyMs: () => latency.ms(),
       isResting: () => !engine.canRun(),
+      countTokens: (text) => engine.countTokens(servedBy, text),
       canAnswer: () => true,
       async answer({ inputs, activation, accountId, onComputed }, signal) {
         const startedAt = performance.now()
@@ -117,6 +118,7 @@ function remote(
     quality,
     latencyMs: upstream.latencyMs,
     isResting: () => upstream.breaker.state() === 'open',
+    countTokens: estimatedTokens,
     canAnswer: upstream.canAsk,
     answer: ({ inputs, activation }, signal) =>
       upstream.ask({ model: chosen.model, labels: labelsThere, inputs, activation }, model.labels, signal),

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Nullable } from './nullable.ts'
+import { Nullable } from './lists.ts'
 
 /** Texts times candidates are calls; as many as some minutes take. */
 const MAX_TEXTS = 1000

@@ -5,13 +5,16 @@ import type { ChatBody } from './schemas.ts'
 type Chat = Static<typeof ChatBody>
 type Content = Chat['messages'][number]['content']
 
+/** What of a request asks something; Anthropic's Messages have less of it. */
+type Prompt = Pick<Chat, 'messages'> & Partial<Chat>
+
 /**
  * The text to classify: the text parts of the last message of the user. Other messages are ignored, since a classifier
  * takes no instructions and has no memory.
  *
  * @throws ValenceError `invalid_request` where there is no such text, or the request asks for what no classifier can do
  */
-export function textToClassify(body: Chat): string {
+export function textToClassify(body: Prompt): string {
   refuseWhatNoClassifierCan(body)
   const index = body.messages.findLastIndex((message) => message.role === 'user')
   if (index === -1)
@@ -37,7 +40,13 @@ function textOf(content: Content, field: string): string {
   return parts.join('\n')
 }
 
-function refuseWhatNoClassifierCan({ tools, tool_choice: toolChoice, functions, modalities, audio }: Chat): void {
+function refuseWhatNoClassifierCan({
+  tools,
+  tool_choice: toolChoice,
+  functions,
+  modalities,
+  audio,
+}: Partial<Chat>): void {
   if (tools?.length) throw invalid('tools', 'This model is a classifier and calls no tools; leave tools out.')
   if (functions?.length)
     throw invalid('functions', 'This model is a classifier and calls no functions; leave functions out.')

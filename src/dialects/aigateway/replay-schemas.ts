@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { Nullable } from './nullable.ts'
+import { Nullable } from './lists.ts'
 
 export const ReplayBody = Type.Object(
   {

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
 import { callOf, describeAnswer } from '../dialect.ts'
 import { accountRoutes } from './account-routes.ts'
+import { anthropicRoutes } from './anthropic-routes.ts'
 import { batchRoutes } from './batch-routes.ts'
 import { classifyChat } from './chat.ts'
 import { classifications, classifyTexts } from './classifications.ts'
@@ -95,6 +96,7 @@ export function aiGatewayRoutes(
       },
     )
 
+    await app.register(anthropicRoutes(admission))
     await app.register(modelRoutes(admission))
     await app.register(keyRoutes(admission))
     await app.register(accountRoutes(admission))

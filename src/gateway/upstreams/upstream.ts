@@ -92,6 +92,11 @@ export function createUpstream(name: string, settings: UpstreamSettings, key: st
   }
 }
 
+/** What a text has about, where nobody counts. */
+export function estimatedTokens(text: string): number {
+  return Math.ceil(text.length / CHARACTERS_PER_TOKEN)
+}
+
 function classification(
   { scores, tokens }: Said,
   ask: Ask,
@@ -100,7 +105,7 @@ function classification(
 ): Omit<Classification, 'timings'> {
   return {
     scores: named(scores, ask.labels, labels),
-    tokens: tokens ?? Math.ceil((text.length + pair.length) / CHARACTERS_PER_TOKEN),
+    tokens: tokens ?? estimatedTokens(text + pair),
     truncated: false,
   }
 }

@@ -55,6 +55,11 @@ class AIgatewayClient(unittest.TestCase):
             self.assertEqual(theirs.evals.list(), [])
         self.assertEqual(self.client.sub_accounts.delete(made["id"])["status"], "ok")
 
+    def test_webhook_secret(self):
+        first = self.client.webhook_secret.get()["secret"]
+        self.assertTrue(first.startswith("whsec_"))
+        self.assertNotEqual(self.client.webhook_secret.rotate()["secret"], first)
+
     def test_errors(self):
         with self.assertRaises(AIgatewayError) as unknown:
             self.client.models.get("nobody/nothing")
