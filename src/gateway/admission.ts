@@ -73,6 +73,8 @@ export type Call = {
   route: string
   /** what the caller wants its cost counted under, at most 64 characters */
   tag: string | undefined
+  /** of work that may be done again, the same each time: it is charged and metered once */
+  workId?: string | undefined
   /** an id or alias from the catalog, or `eval:<id>` */
   model: string
   inputs: readonly TextInput[]

@@ -3,7 +3,7 @@ import type { UsageRecord } from '../store/usage.ts'
 import { type Caller, walletOf } from './caller.ts'
 import type { Meter } from './meter.ts'
 import { costMicros, type Price } from './prices.ts'
-import type { WalletOffice } from './wallet.ts'
+import type { Held, WalletOffice } from './wallet.ts'
 
 /** A call as far as its account is concerned. */
 export type AccountedCall = {
@@ -15,6 +15,8 @@ export type AccountedCall = {
   model: string
   servedBy: string
   texts: number
+  /** of work that may be done again, the same each time: it is charged and metered once */
+  workId?: string | undefined
   /** undefined is free */
   bill: { price: Price; highestMicros: number } | undefined
 }
@@ -40,9 +42,9 @@ export async function runAccounted<T extends { work: Work }>(
 ): Promise<T & { costMicros: number }> {
   const startedAt = performance.now()
   const createdAt = new Date().toISOString()
-  const id = meter.newId()
   const usage = (status: 'ok' | ErrorCode, work: Work, cost: number): UsageRecord => ({
-    id,
+    // A try that failed may be followed by one that does not, and is another's record.
+    id: status === 'ok' && call.workId !== undefined ? `use_${call.workId}` : meter.newId(),
     requestId: call.requestId,
     accountId: call.caller.accountId,
     keyId: call.caller.keyId ?? null,
@@ -58,13 +60,14 @@ export async function runAccounted<T extends { work: Work }>(
     createdAt,
   })
   let doneTokens = 0
-  const held = call.bill && (await wallet.reserve(payerOf(call), call.bill.highestMicros))
+  const held = call.bill && (await hold(wallet, call, call.bill.highestMicros))
   try {
     const done = await run((tokens) => {
       doneTokens += tokens
     })
     const cost = call.bill ? costMicros(call.bill.price, done.work.computedTokens) : 0
     const record = usage('ok', done.work, cost)
+    // Of work that was charged before, the record is there as well, and stays as it is.
     if (held) await wallet.settle(held, cost, record)
     else meter.record(record)
     return { ...done, costMicros: cost }
@@ -81,6 +84,13 @@ export async function runAccounted<T extends { work: Work }>(
     }
     throw thrown
   }
+}
+
+function hold(wallet: WalletOffice, call: AccountedCall, amountMicros: number): Promise<Held | undefined> {
+  const payer = payerOf(call)
+  return call.workId === undefined
+    ? wallet.reserve(payer, amountMicros)
+    : wallet.reserveOnce(payer, amountMicros, call.workId)
 }
 
 function payerOf({ caller, tag }: AccountedCall) {

@@ -49,6 +49,13 @@ export type WalletOffice = {
   /** @throws ValenceError `insufficient_credits`, `budget_exceeded` */
   reserve(payer: Payer, amountMicros: number): Promise<Held>
   /**
+   * The same for work that may be done again, and is charged once.
+   *
+   * @param workId the same each time
+   * @returns undefined where it was charged before
+   */
+  reserveOnce(payer: Payer, amountMicros: number, workId: string): Promise<Held | undefined>
+  /**
    * Charges at most what was held, and meters the call in the same transaction.
    *
    * @throws ValenceError `timed_out` where the lease had ended; nothing is charged then
@@ -88,7 +95,7 @@ export type Payer = { walletId: string; accountId: string; keyId: string | undef
 export type Held = { id: string; walletId: string }
 
 type Operation =
-  | { kind: 'reserve'; reservation: Reservation }
+  | { kind: 'reserve'; reservation: Reservation; isPerhapsCharged: boolean }
   | { kind: 'settle'; id: string; walletId: string; costMicros: number; usage: UsageRecord }
   | { kind: 'release'; id: string; walletId: string }
 
@@ -103,16 +110,21 @@ export function createWalletOffice(opened: Promise<{ store: Store }>, { leaseMs 
   })
 
   return {
-    async reserve({ walletId, accountId, keyId = null, tag = null }, amountMicros) {
-      const id = newId('hold')
-      const reservation = { id, walletId, accountId, keyId, tag, month: monthOf(new Date()), amountMicros }
-      const refusal = await perform({ kind: 'reserve', reservation })
-      if (refusal) throw refusal
-      return { id, walletId }
+    async reserve(payer, amountMicros) {
+      const reservation = reservationOf(payer, newId('hold'), amountMicros)
+      const outcome = await perform({ kind: 'reserve', reservation, isPerhapsCharged: false })
+      if (outcome instanceof ValenceError) throw outcome
+      return reservation
+    },
+    async reserveOnce(payer, amountMicros, workId) {
+      const reservation = reservationOf(payer, `hold_${workId}`, amountMicros)
+      const outcome = await perform({ kind: 'reserve', reservation, isPerhapsCharged: true })
+      if (outcome instanceof ValenceError) throw outcome
+      return outcome === 'charged' ? undefined : reservation
     },
     async settle({ id, walletId }, costMicros, usage) {
-      const refusal = await perform({ kind: 'settle', id, walletId, costMicros, usage })
-      if (refusal) throw refusal
+      const outcome = await perform({ kind: 'settle', id, walletId, costMicros, usage })
+      if (outcome instanceof ValenceError) throw outcome
     },
     async release({ id, walletId }) {
       await perform({ kind: 'release', id, walletId })
@@ -147,16 +159,15 @@ export function createWalletOffice(opened: Promise<{ store: Store }>, { leaseMs 
   }
 }
 
-/**
- * Does a group of operations in one transaction, in their order.
- *
- * @returns why one was refused, where it was
- */
-async function performAll(
-  db: Kysely<Database>,
-  operations: Operation[],
-  leaseMs: number,
-): Promise<(ValenceError | undefined)[]> {
+function reservationOf({ walletId, accountId, keyId, tag }: Payer, id: string, amountMicros: number): Reservation {
+  return { id, walletId, accountId, keyId: keyId ?? null, tag: tag ?? null, month: monthOf(new Date()), amountMicros }
+}
+
+/** Why an operation was refused, or that the call it belongs to was charged before; undefined is neither. */
+type Outcome = ValenceError | 'charged' | undefined
+
+/** Does a group of operations in one transaction, in their order. */
+async function performAll(db: Kysely<Database>, operations: Operation[], leaseMs: number): Promise<Outcome[]> {
   return db.transaction().execute(async (trx) => {
     const book = await openBook(trx, operations)
     const charged = await findLedgerTransactions(trx, missingIds(book, operations))
@@ -169,13 +180,9 @@ async function performAll(
 }
 
 /** Everything is idempotent, so that a group whose transaction's end nobody heard can be done again. */
-function perform(
-  book: AccountBook,
-  operation: Operation,
-  charged: ReadonlySet<string>,
-  usage: UsageRecord[],
-): ValenceError | undefined {
+function perform(book: AccountBook, operation: Operation, charged: ReadonlySet<string>, usage: UsageRecord[]): Outcome {
   if (operation.kind === 'reserve') {
+    if (charged.has(operation.reservation.id)) return 'charged'
     if (!book.wallets.has(operation.reservation.walletId)) return noWallet(operation.reservation.walletId)
     const refusal = reserve(book, operation.reservation)
     return refusal && refused(refusal)
@@ -185,7 +192,7 @@ function perform(
     if (reservation) release(book, reservation)
     return undefined
   }
-  if (!reservation) return charged.has(operation.id) ? undefined : lapsed()
+  if (!reservation) return charged.has(operation.id) ? 'charged' : lapsed()
   settle(book, reservation, operation.costMicros)
   usage.push(operation.usage)
   return undefined
@@ -241,11 +248,14 @@ function idOf(operation: Operation): string {
   return operation.kind === 'reserve' ? operation.reservation.id : operation.id
 }
 
-/** Settlements whose reservation is gone: charged already, or lapsed. */
+/** What may have been charged already: settlements whose reservation is gone, and calls that may be made again. */
 function missingIds(book: AccountBook, operations: Operation[]): string[] {
-  return operations.flatMap((operation) =>
-    operation.kind === 'settle' && !book.reservations.has(operation.id) ? [operation.id] : [],
-  )
+  return operations
+    .filter(
+      ({ kind, ...operation }) => kind === 'settle' || ('isPerhapsCharged' in operation && operation.isPerhapsCharged),
+    )
+    .map(idOf)
+    .filter((id) => !book.reservations.has(id))
 }
 
 function isWallet(row: Wallet | Spending): row is Wallet {

@@ -39,6 +39,9 @@ export type AppOptions = {
 /** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
 const REQUEST_TIMEOUT_MS = 60_000
 
+/** The same for a file, which may be 200 MB: less than 60 kB a second is too slow for it. */
+const UPLOAD_TIMEOUT_MS = 3_600_000
+
 /** The longest id of the Hub has two parts of 96 characters; encoded slashes and prefixes come on top. */
 const MAX_PARAM_LENGTH = 512
 
@@ -55,7 +58,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     // One line a request is logged below, when it is answered, instead of Fastify's two.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.maxBodyBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: UPLOAD_TIMEOUT_MS,
     genReqId: requestId,
     // A stopping server answers in the client's dialect, which Fastify's own 503 is not.
     return503OnClosing: false,
@@ -66,7 +69,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     frameworkErrors: sendError,
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, dialects.at(-1)!),
     // HTTP/1.1 asks for a Host header; Node's own answer to its absence has no body, and nothing here needs it.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, headersTimeout: REQUEST_TIMEOUT_MS },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -98,6 +101,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
     if (stopping) reply.header('connection', 'close')
+  })
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.routeOptions.config.isUpload) limitArrival(request, reply, sendError)
   })
   app.addHook('preClose', async () => {
     stopping = true
@@ -151,6 +157,22 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     })
   }
   return app
+}
+
+/** Node has one time limit for all requests, which is that of the longest. */
+function limitArrival(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refuse: (error: ValenceError, request: FastifyRequest, reply: FastifyReply) => void,
+): void {
+  const { headers, raw } = request
+  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
+  const timer = setTimeout(() => {
+    reply.raw.once('finish', () => raw.destroy())
+    refuse(new ValenceError('timed_out', 'The request took too long to arrive.'), request, reply)
+  }, REQUEST_TIMEOUT_MS)
+  raw.once('close', () => clearTimeout(timer))
+  raw.once('end', () => clearTimeout(timer))
 }
 
 function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {

@@ -11,8 +11,9 @@ export type Operation = {
 
 export type LineCall = {
   caller: Caller
-  /** the same each time that the line is run, so that it is charged once */
   requestId: string
+  /** the same each time that the line is run, so that it is charged once */
+  workId: string
   route: string
   tag: string | undefined
   signal: AbortSignal

@@ -115,6 +115,7 @@ async function answer(
   const call = {
     caller: batch.caller as Caller,
     requestId,
+    workId: requestId,
     route: batch.endpoint,
     tag: batch.tag ?? undefined,
     signal,
