@@ -35,8 +35,8 @@ export function createRunModel(admission: Admission, allocation: Allocation, job
     await allocation(caller, admission.gateway.usage)
     if (isQueued) {
       if (!('requests' in body)) throw missing('requests')
-      const tag = tagOf(request) ?? caller.defaultTag
-      return { queue: await queueTexts(await jobs, { caller, model, tag, requests: body.requests }) }
+      const queue = { caller, model, tag: tagOf(request), requests: body.requests }
+      return { queue: await queueTexts(await jobs, queue) }
     }
     if (!('text' in body)) throw missing('text')
     const answer = await admission.classify({ ...callOf(request, reply), model, inputs: [{ text: body.text }] })
