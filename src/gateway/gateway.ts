@@ -1,6 +1,7 @@
 import { deleteIdleRateWindows } from '../store/rate-windows.ts'
 import type { Store } from '../store/store.ts'
 import { insertUsage } from '../store/usage.ts'
+import { expireAllReservations } from '../store/wallet.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Budgets, createBudgets } from './budgets.ts'
 import { createKeyFormat } from './key-format.ts'
@@ -62,15 +63,22 @@ export function createGateway({
   opened.catch(() => {})
 
   const lookup = createKeyLookup(opened)
-  const wallet = createWalletOffice(opened, { leaseMs: timeoutMs + LEASE_BEYOND_TIME_LIMIT_MS })
+  // Whoever held money in a store that one process has is dead. This comes before anything is held anew: a request that
+  // waited for the store would lose what it holds.
+  const cleared = opened.then(async (parts) => {
+    if (parts.store.kind === 'embedded') await expireAllReservations(parts.store.db)
+    return parts
+  })
+  cleared.catch(() => {})
+  const wallet = createWalletOffice(cleared, { leaseMs: timeoutMs + LEASE_BEYOND_TIME_LIMIT_MS })
   const meter = createMeter({
     journal: openUsageJournal(journalDir),
     insert: async (records) => insertUsage((await opened).store.db, records),
     onFailure: (error) => onTrouble(error, 'the store did not take what was metered'),
   })
 
-  const ready = opened.then(async ({ store }) => {
-    await (store.kind === 'embedded' ? wallet.releaseAll() : wallet.releaseExpired())
+  const ready = cleared.then(async () => {
+    await wallet.releaseExpired()
     await meter.start()
   })
   ready.catch(() => {})

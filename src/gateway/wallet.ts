@@ -5,7 +5,6 @@ import type { Store } from '../store/store.ts'
 import { insertUsage, type UsageRecord } from '../store/usage.ts'
 import {
   deleteReservations,
-  expireAllReservations,
   findExpiredReservations,
   findLedgerTransactions,
   findReservations,
@@ -77,8 +76,6 @@ export type WalletOffice = {
   standing(caller: Pick<Caller, 'accountId' | 'parentId'>, month: string): Promise<Standing>
   /** Releases what dead processes held. */
   releaseExpired(): Promise<void>
-  /** Releases what any process held before this one, for a store that only one process has. */
-  releaseAll(): Promise<void>
 }
 
 export type Standing = {
@@ -151,10 +148,6 @@ export function createWalletOffice(opened: Promise<{ store: Store }>, { leaseMs 
         await Promise.all(expired.map((held) => perform({ kind: 'release', ...held })))
         if (expired.length < EXPIRED_AT_A_TIME) return
       }
-    },
-    async releaseAll() {
-      await expireAllReservations((await opened).store.db)
-      await this.releaseExpired()
     },
   }
 }
