@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { EncodedText } from '../engine/backend.ts'
-import { type OnnxBackend, onnxBackend, onnxFloatBackend } from '../engine/onnx/backend.ts'
+import { type SessionBackend, onnxBackend, onnxFloatBackend } from '../engine/onnx/backend.ts'
 import { createTokenizer } from '../engine/tokenizer/tokenizer.ts'
 import { defaultActivation } from './activation.ts'
 import { floatNetworkFromCheckpoint } from './checkpoint.ts'
@@ -135,7 +135,7 @@ async function logitsOfInt8(folder: string, ...rest: RunArguments): Promise<Floa
 
 type RunArguments = [texts: readonly EncodedText[], onDone: (done: number) => void, signal: AbortSignal]
 
-async function runAll(backend: OnnxBackend, ...[texts, onDone, signal]: RunArguments): Promise<Float32Array[]> {
+async function runAll(backend: SessionBackend, ...[texts, onDone, signal]: RunArguments): Promise<Float32Array[]> {
   const all: Float32Array[] = []
   try {
     for (const text of texts) {

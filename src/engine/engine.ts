@@ -58,6 +58,10 @@ export type Engine = {
    * @returns what the model runs on
    */
   load(model: EngineModel, options?: { whileServing: boolean }): Promise<BackendName>
+  /** Forgets a model and gives its memory back; call it when nobody waits for a text of it. */
+  unload(modelId: string): Promise<void>
+  /** how often a network of the engine's form lies in memory when it is loaded, or an ONNX file */
+  copiesOf(form: 'network' | 'onnx-file'): number
   /**
    * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
    *
@@ -120,6 +124,12 @@ export function createEngine(options: {
       batcher.dispatch()
       return backend
     },
+    async unload(modelId) {
+      models.delete(modelId)
+      backends.delete(modelId)
+      await pools.unload(modelId)
+    },
+    copiesOf: (form) => pools.copiesOf(form),
     async classify(modelId, inputs, { activation, signal, sharedAmong = '', onComputed }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)

@@ -15,6 +15,8 @@ export type Pool<Model = Network | OnnxFile> = {
    *   at once
    */
   load(modelId: string, model: Model, whileServing?: boolean): Promise<void>
+  /** Forgets a model, and gives its memory back as far as it is in hand. */
+  unload(modelId: string): Promise<void>
   /** whether a worker is there that has started */
   canRun(): boolean
   /** how many more packs may be given now */
@@ -130,6 +132,13 @@ export function createPool(
         networks.delete(modelId)
         throw error
       }
+    },
+    async unload(modelId) {
+      networks.delete(modelId)
+      // One that dies meanwhile takes its copy with it.
+      await Promise.allSettled(
+        [...members].map((member) => ask(member, { type: 'unload', id: nextId++, modelId })),
+      )
     },
     canRun: () => [...members].some((member) => member.state !== 'starting'),
     idle: () => [...members].filter(isFree).length,

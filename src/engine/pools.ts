@@ -29,6 +29,10 @@ export type Pools = {
    * @throws Error where every backend fails its test
    */
   load(modelId: string, network: Network | OnnxFile, options: LoadOptions): Promise<BackendName>
+  /** Forgets a model; call it when no text of it waits. */
+  unload(modelId: string): Promise<void>
+  /** how often a network of the engine's form lies in memory when it is loaded, or an ONNX file */
+  copiesOf(form: 'network' | 'onnx-file'): number
   /** whether something is there that can run a text */
   canRun(): boolean
   /** whether a pack of the model may be given now */
@@ -53,7 +57,7 @@ export function createPools(options: {
 }): Pools {
   const { backend, addon, threads, onFailure, onIdle } = options
   const native = backend === 'onnxruntime' ? undefined : openNative(backend, addon, threads, onIdle)
-  const poolOf = new Map<string, Pick<Pool, 'idle' | 'run'>>()
+  const poolOf = new Map<string, Pick<Pool, 'idle' | 'run' | 'unload'>>()
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
@@ -84,6 +88,13 @@ export function createPools(options: {
       if (wrong !== undefined) throw new Error(`${modelId} cannot be trusted on this machine: ${wrong}`)
       return 'onnxruntime'
     },
+    async unload(modelId) {
+      const pool = poolOf.get(modelId)
+      poolOf.delete(modelId)
+      await pool?.unload(modelId)
+    },
+    // The kernels have the matrices in an order of their own, each worker thread of ONNX Runtime has them in its session.
+    copiesOf: (form) => (form === 'onnx-file' ? threads : native ? 2 : 1 + threads),
     canRun: () => native !== undefined || (workers?.canRun() ?? false),
     canTake: (modelId) => (poolOf.get(modelId)?.idle() ?? 0) > 0,
     run: (modelId, pack) => poolOf.get(modelId)!.run(modelId, pack),

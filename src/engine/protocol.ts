@@ -8,9 +8,11 @@ export type ToWorker = WorkerRequest | { type: 'stop' }
 export type WorkerRequest =
   | { type: 'load'; id: number; modelId: string; network: Network | OnnxFile }
   | { type: 'run'; id: number; modelId: string; pack: EncodedText[] }
+  | { type: 'unload'; id: number; modelId: string }
 
 /** What a worker answers. A message that fails is about the request, never about the worker. */
 export type FromWorker =
   | { type: 'loaded'; id: number }
+  | { type: 'unloaded'; id: number }
   | { type: 'answers'; id: number; answers: PackAnswer[] }
   | { type: 'failed'; id: number; message: string }

@@ -1,17 +1,19 @@
 import { parentPort } from 'node:worker_threads'
-import type { Backend } from './backend.ts'
-import { onnxBackend } from './onnx/backend.ts'
+import { onnxBackend, type SessionBackend } from './onnx/backend.ts'
 import { onnxFileBackend } from './onnx/file-backend.ts'
 import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /** A worker thread: it holds the models and computes one pack at a time. `pool.ts` is its other end. */
 if (!parentPort) throw new Error('engine/worker.ts runs as a worker thread only')
 const port = parentPort
-const backends = new Map<string, Backend>()
+const backends = new Map<string, SessionBackend>()
+
+/** One after another: a session must not be released while it runs a pack for somebody who has gone away. */
+let last: Promise<unknown> = Promise.resolve()
 
 port.on('message', (message: ToWorker) => {
   if (message.type === 'stop') return port.close()
-  void answer(message).then((reply) => port.postMessage(reply))
+  last = last.then(() => answer(message)).then((reply) => port.postMessage(reply))
 })
 
 async function answer(message: WorkerRequest): Promise<FromWorker> {
@@ -21,6 +23,11 @@ async function answer(message: WorkerRequest): Promise<FromWorker> {
       const { modelId, network } = message
       backends.set(modelId, await ('onnxPath' in network ? onnxFileBackend(network) : onnxBackend(network)))
       return { type: 'loaded', id }
+    }
+    if (message.type === 'unload') {
+      await backends.get(message.modelId)?.close()
+      backends.delete(message.modelId)
+      return { type: 'unloaded', id }
     }
     const backend = backends.get(message.modelId)
     if (!backend) throw new Error(`the model ${message.modelId} is not loaded`)

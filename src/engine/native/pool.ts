@@ -22,6 +22,10 @@ export function createNativePool(
     async load(modelId, network) {
       models.set(modelId, { model: await addon.loadModel(network), labels: network.labels })
     },
+    async unload(modelId) {
+      // The addon's copy goes when the handle is collected; a pack that runs keeps it until then.
+      models.delete(modelId)
+    },
     canRun: () => true,
     idle: () => threads + PACKS_AHEAD - underWay.size,
     async run(modelId, pack) {

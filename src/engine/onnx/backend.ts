@@ -7,8 +7,8 @@ import { exactWeightType } from './weight-type.ts'
 /** A property of the machine, so found out once a thread, not once a model. */
 let weightType: Promise<WeightType> | undefined
 
-/** A backend that lives no longer than a conversion needs it. */
-export type OnnxBackend = Backend & { close(): Promise<void> }
+/** A backend that gives its memory back when it is closed. */
+export type SessionBackend = Backend & { close(): Promise<void> }
 
 const SESSION_OPTIONS: InferenceSession.SessionOptions = {
   intraOpNumThreads: 1,
@@ -18,7 +18,7 @@ const SESSION_OPTIONS: InferenceSession.SessionOptions = {
 }
 
 /** Runs a network in ONNX Runtime, on this thread alone: a core is a worker's, and workers share no thread pool. */
-export async function onnxBackend(network: Network): Promise<OnnxBackend> {
+export async function onnxBackend(network: Network): Promise<SessionBackend> {
   weightType ??= exactWeightType()
   return sessionBackend(await InferenceSession.create(onnxModel(network, await weightType), SESSION_OPTIONS))
 }
@@ -28,13 +28,13 @@ export async function onnxBackend(network: Network): Promise<OnnxBackend> {
  *
  * @param threads the most it may use at a time
  */
-export async function onnxFloatBackend(network: FloatNetwork, threads: number): Promise<OnnxBackend> {
+export async function onnxFloatBackend(network: FloatNetwork, threads: number): Promise<SessionBackend> {
   const { model, externalData } = onnxFloatModel(network)
   const options = { ...SESSION_OPTIONS, intraOpNumThreads: threads, externalData }
   return sessionBackend(await InferenceSession.create(model, options))
 }
 
-function sessionBackend(session: InferenceSession): OnnxBackend {
+function sessionBackend(session: InferenceSession): SessionBackend {
   const takesTypes = session.inputNames.includes(TYPE_IDS)
 
   async function runText({ ids, typeIds }: EncodedText): Promise<PackAnswer> {

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import type { Backend, EncodedText, PackAnswer } from '../backend.ts'
+import type { EncodedText, PackAnswer } from '../backend.ts'
 import type { OnnxFile } from '../network.ts'
+import type { SessionBackend } from './backend.ts'
 
 /** The inputs that exporters give a classifier, all int64 [batch, tokens]. */
 const INPUTS: Record<string, (text: EncodedText) => Int32Array> = {
@@ -17,7 +18,7 @@ const OUTPUT = 'logits'
  *
  * @throws Error where it has other inputs or outputs than a text classifier's
  */
-export async function onnxFileBackend({ onnxPath, labels }: OnnxFile): Promise<Backend> {
+export async function onnxFileBackend({ onnxPath, labels }: OnnxFile): Promise<SessionBackend> {
   const session = await InferenceSession.create(onnxPath, {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
@@ -58,5 +59,6 @@ export async function onnxFileBackend({ onnxPath, labels }: OnnxFile): Promise<B
       for (const text of pack) answers.push(await runText(text))
       return answers
     },
+    close: () => session.release(),
   }
 }
