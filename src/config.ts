@@ -91,6 +91,31 @@ export const SETTINGS = {
     Type.String({ default: '', description: 'folder with model folders in it, such as <dir>/distilbert/<name>' }),
     { env: 'VALENCE_MODELS_DIR', flag: 'models-dir' },
   ),
+  allowModels: setting(
+    Type.String({
+      default: '',
+      description: 'models of the Hub that are fetched when asked for, separated by commas; a star as in org/* is any',
+    }),
+    { env: 'VALENCE_ALLOW_MODELS', flag: 'allow-models' },
+  ),
+  modelMemoryBytes: setting(
+    Type.Integer({
+      minimum: 0,
+      maximum: 1_099_511_627_776,
+      default: 1_073_741_824,
+      description: 'memory for models that are loaded when asked for, in bytes; the longest unused leave for others',
+    }),
+    { env: 'VALENCE_MODEL_MEMORY_BYTES', flag: 'model-memory-bytes' },
+  ),
+  modelHoldMs: setting(
+    Type.Integer({
+      minimum: 0,
+      maximum: 3_600_000,
+      default: 10_000,
+      description: 'how long a request waits for a model that is being loaded, in ms, before it is told to come back',
+    }),
+    { env: 'VALENCE_MODEL_HOLD_MS', flag: 'model-hold-ms' },
+  ),
   strictModels: setting(
     Type.Boolean({
       default: false,
@@ -222,10 +247,12 @@ type Optional = 'modelsDir' | 'databaseUrl' | 'keySecret' | 'prices'
 
 export type Config = Omit<
   Static<typeof Settings>,
-  Optional | 'apiKeys' | 'logLevel' | 'offline' | 'origins' | 'upstreams'
+  Optional | 'allowModels' | 'apiKeys' | 'logLevel' | 'offline' | 'origins' | 'upstreams'
 > & {
   [name in Optional]: string | undefined
 } & {
+  /** ids of repositories of the Hub, with stars */
+  allowModels: string[]
   apiKeys: string[]
   origins: string[]
   upstreamsFile: string | undefined
@@ -264,6 +291,7 @@ export function readConfig(
     ...others,
     hub: { ...hub, offline: hub.offline || offline },
     apiKeys: keysIn(values.apiKeys),
+    allowModels: listIn(values.allowModels),
     origins: listIn(values.origins),
     upstreamsFile: given(upstreams),
     variable: (name) => (env[name] === '' ? undefined : env[name]),

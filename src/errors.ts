@@ -14,6 +14,7 @@
  * | scope_exceeded | the key may not do this | no |
  * | rate_limited | too many requests a minute | yes, after retryAfterSeconds |
  * | model_not_found | no such model here | no |
+ * | model_loading | the model is on its way; estimatedSeconds says how long it may take | yes, after retryAfterSeconds |
  * | model_unavailable | the model is known, but its weights are not here | no |
  * | not_found | no such object, or it is another's | no |
  * | conflict | the object's state does not allow this | no |
@@ -38,6 +39,7 @@ export type ErrorCode =
   | 'scope_exceeded'
   | 'rate_limited'
   | 'model_not_found'
+  | 'model_loading'
   | 'model_unavailable'
   | 'not_found'
   | 'conflict'
@@ -59,6 +61,8 @@ export type ErrorDetails = {
   /** the model that the client asked for */
   model?: string
   retryAfterSeconds?: number
+  /** how long a model may take to be there */
+  estimatedSeconds?: number
   cause?: unknown
 }
 

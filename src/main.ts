@@ -5,9 +5,11 @@ import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
+import { createAllowList } from './catalog/allow-list.ts'
 import { CATALOG, type CatalogModel } from './catalog/catalog.ts'
 import { findModelFolder } from './catalog/folder.ts'
 import type { HubOptions } from './catalog/hub/options.ts'
+import { createRevisions, type Revisions } from './catalog/revisions.ts'
 import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { createOperations } from './dialects/aigateway/operations.ts'
@@ -22,6 +24,7 @@ import type { RateLimit } from './gateway/caller.ts'
 import { createEvalWinners } from './gateway/eval-winners.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
 import { createModelDirectory, type ModelDirectory, type ModelStatus } from './gateway/models.ts'
+import type { ModelsOnDemand } from './gateway/models-on-demand.ts'
 import { readPrices } from './gateway/price-file.ts'
 import { createPriceList, type PriceList } from './gateway/prices.ts'
 import { createResponders } from './gateway/responders.ts'
@@ -35,6 +38,8 @@ import { openJobs } from './jobs/jobs.ts'
 import { createReplays } from './jobs/replays/replays.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
+import { createModelsOnDemand } from './loading/on-demand.ts'
+import { createOnDemandFiles } from './loading/on-demand-files.ts'
 import { readModel } from './loading/read-model.ts'
 import { beginOpening, type OpeningStore, type StoreState } from './store/opening.ts'
 
@@ -52,6 +57,7 @@ export function hubOptions({ hub }: Config): HubOptions {
 export type Classifier = {
   engine: Engine
   directory: ModelDirectory
+  revisions: Revisions
   upstreams: UpstreamsConfiguration
   close(): Promise<void>
 }
@@ -76,11 +82,14 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     onWorkerFailure: onTrouble.workerDied,
   })
   const missing = new Map<string, string>()
+  const revisions = createRevisions()
   const loads = CATALOG.map(async (model) => {
     const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
     try {
-      if (location) await engine.load(engineModel(model, location.folder, readModel(location.folder)))
-      else
+      if (location) {
+        await engine.load(engineModel(model, location.folder, readModel(location.folder)))
+        revisions.note(model.id, location)
+      } else
         missing.set(model.id, `its weights are not on this machine${hub.offline ? ', which is to stay offline' : ''}.`)
     } catch (error) {
       if (location?.place !== 'cache') throw error
@@ -99,7 +108,7 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     strict: config.strictModels,
     remote: new Set(elsewhere.map(({ id }) => id)),
   })
-  return { engine, directory, upstreams, close: () => engine.close() }
+  return { engine, directory, revisions, upstreams, close: () => engine.close() }
 }
 
 /** @throws ConfigError that says what in the file will not do */
@@ -145,7 +154,8 @@ export async function startServer(config: Config): Promise<Server> {
     workerDied: (err) => logger.error({ err }, 'a worker thread died'),
     unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
   })
-  const { engine, directory } = classifier
+  const { engine, directory, revisions } = classifier
+  const onDemand = openModelsOnDemand(classifier, config, logger)
   const kept = openGateway(config, logger)
   const { gateway } = kept
   const opening = kept.store.opened
@@ -153,6 +163,8 @@ export async function startServer(config: Config): Promise<Server> {
   const admission = createAdmission({
     engine,
     directory,
+    onDemand,
+    revisions,
     responders: createResponders({
       engine,
       directory,
@@ -166,7 +178,7 @@ export async function startServer(config: Config): Promise<Server> {
     }),
     cache,
     gateway,
-    prices: pricesIn(config, directory),
+    prices: pricesIn(config, directory, onDemand),
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
     dialectLimits: dialectLimits(config),
@@ -242,12 +254,13 @@ export async function startServer(config: Config): Promise<Server> {
     firstAdminKey: () => gateway.keys.firstAdminKey(),
     async close(drainMs) {
       arrivals.abort()
+      const onDemandEnded = onDemand.close()
       const closed = app.close()
       const comparisons = Promise.all([evals.close(), replays.close()])
       await Promise.race([closed, setTimeout(drainMs)])
       await closeJobs()
       await classifier.close()
-      await arrivals.ended
+      await Promise.all([arrivals.ended, onDemandEnded])
       await comparisons
       await kept.close()
       // What was refused just now is still being written; after that only clients are left that do not finish sending.
@@ -289,18 +302,40 @@ function openGateway(
 }
 
 /** @throws ConfigError where the file cannot be read or understood */
-function pricesIn({ prices }: Config, directory: ModelDirectory): PriceList {
+function pricesIn({ prices }: Config, directory: ModelDirectory, onDemand: ModelsOnDemand): PriceList {
   if (prices === undefined) return createPriceList(new Map())
   try {
-    return createPriceList(readPrices(readFileSync(prices, 'utf8'), (name) => directory.get(name).model.id))
+    return createPriceList(
+      readPrices(readFileSync(prices, 'utf8'), (name) => (onDemand.status(name) ?? directory.get(name)).model.id),
+    )
   } catch (error) {
     throw new ConfigError(`The prices in ${prices} will not do: ${(error as Error).message}`)
   }
 }
 
+/** The models that are loaded when somebody asks for them. */
+function openModelsOnDemand({ engine, directory, revisions }: Classifier, config: Config, logger: Logger) {
+  const hub = hubOptions(config)
+  return createModelsOnDemand({
+    engine,
+    directory,
+    revisions,
+    files: createOnDemandFiles({
+      places: { modelsDir: config.modelsDir, hubCacheDir: hub.cacheDir },
+      hub,
+      allowed: createAllowList(config.allowModels),
+      maxBytes: config.modelMemoryBytes,
+    }),
+    maxBytes: config.modelMemoryBytes,
+    holdMs: config.modelHoldMs,
+    timeoutMs: config.timeoutMs,
+    onFailure: (err, model) => logger.warn({ err, model }, 'a model could not be brought'),
+  })
+}
+
 /** Fetches in the background what the catalog has on the Hub and this machine has not. */
 function fetchWhatIsMissing(
-  { engine, directory }: Classifier,
+  { engine, directory, revisions }: Classifier,
   config: Config,
   logger: Logger,
 ): { abort(): void; ended: Promise<unknown> } {
@@ -316,7 +351,7 @@ function fetchWhatIsMissing(
         // One line says it; that it still holds is for whoever asks.
         logger[tries === 1 || nextTryMs === undefined ? 'warn' : 'info'](line, 'a model could not be fetched')
       }
-      await awaitArrival(model, { hub, engine, directory, onFailure, signal })
+      await awaitArrival(model, { hub, engine, directory, revisions, onFailure, signal })
     }),
   )
   return { abort: () => controller.abort(), ended }

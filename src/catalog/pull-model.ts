@@ -3,16 +3,31 @@ import { type Pulled, type PullHandlers, pull } from './hub/pull.ts'
 import { findRevision } from './hub/snapshots.ts'
 import { filesIn, folderBytes, isCompleteFolder, wantedFiles } from './wanted-files.ts'
 
+/** What is fetched only as far as its limits go. */
+export type PullLimits = {
+  /** the most that the files may have together */
+  maxBytes?: number
+  /** whether a ready-made ONNX file will do where there is no checkpoint */
+  takesOnnx?: boolean
+}
+
 /**
  * Brings the files of a text classifier from the Hub into the cache; offline, it is content with what is there.
  *
  * @param repo `org/name`
  * @throws HubError; the signal's reason where it is aborted
  */
-export function pullModel(repo: string, revision: string, hub: HubOptions, handlers: PullHandlers): Promise<Pulled> {
+export function pullModel(
+  repo: string,
+  revision: string,
+  hub: HubOptions,
+  handlers: PullHandlers,
+  { maxBytes, takesOnnx }: PullLimits = {},
+): Promise<Pulled> {
   const here = hub.offline ? alreadyHere(repo, revision, hub.cacheDir) : undefined
   if (here) return Promise.resolve(here)
-  return pull({ repo, revision, choose: (paths) => wantedFiles(repo, paths) }, hub, handlers)
+  const choose = (paths: readonly string[]) => wantedFiles(repo, paths, takesOnnx)
+  return pull({ repo, revision, choose, maxBytes }, hub, handlers)
 }
 
 function alreadyHere(repo: string, revision: string, cacheDir: string): Pulled | undefined {

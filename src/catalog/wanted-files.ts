@@ -15,10 +15,11 @@ const SHARD = /^model-\d{5}-of-(\d{5})\.safetensors$/
 /**
  * Chooses what Valence reads of a repository: nothing else is fetched.
  *
+ * @param takesOnnx whether a ready-made ONNX file will do where there is no checkpoint
  * @throws HubError `file_not_found` where it lacks what a text classifier cannot do without
  */
-export function wantedFiles(repo: string, paths: readonly string[]): string[] {
-  const weights = weightsAmong(paths)
+export function wantedFiles(repo: string, paths: readonly string[], takesOnnx = true): string[] {
+  const weights = weightsAmong(takesOnnx ? paths : paths.filter((path) => !ONNX_FILES.includes(path)))
   const missing = [
     ...(paths.includes('config.json') ? [] : ['config.json']),
     ...(weights.length > 0 ? [] : [CHECKPOINT_FILE]),
@@ -41,6 +42,11 @@ export function isCompleteFolder(folder: string): boolean {
   } catch {
     return false
   }
+}
+
+/** The files of a folder that hold the weights that are read. */
+export function weightsIn(folder: string): string[] {
+  return weightsAmong(filesIn(folder))
 }
 
 /** The paths of a folder's files, links followed. */

@@ -8,6 +8,7 @@ import type { Network, OnnxFile } from './network.ts'
 import { type BackendChoice, type BackendName, createPools } from './pools.ts'
 import type { GoldenText } from './self-test.ts'
 import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
+import type { TokenLimit } from './tokenizer/truncate.ts'
 
 /** A model that the engine can run. */
 export type EngineModel = {
@@ -23,7 +24,12 @@ export type EngineModel = {
 }
 
 /** A text, or a pair of texts that are read together. */
-export type TextInput = { text: string; pair?: string | undefined }
+export type TextInput = {
+  text: string
+  pair?: string | undefined
+  /** where the request says how a text is cut, or that none may be */
+  limit?: (TokenLimit & { refusesCut?: boolean }) | undefined
+}
 
 export type LabelScore = { label: string; score: number }
 
@@ -151,7 +157,7 @@ export function createEngine(options: {
     refuseIfFull: () => batcher.refuseIfFull(),
     depth: () => batcher.depth(),
     maxTokensOf: (modelId) => models.get(modelId)?.tokenizer.maxTokens ?? Number.POSITIVE_INFINITY,
-    countTokens: (modelId, text) => encodeBounded(models.get(modelId)!.tokenizer, text, undefined).ids.length,
+    countTokens: (modelId, text) => encodeBounded(models.get(modelId)!.tokenizer, { text }).ids.length,
     backendOf: (modelId) => backends.get(modelId),
     canRun: () => pools.canRun(),
     async close() {
@@ -161,11 +167,40 @@ export function createEngine(options: {
   }
 }
 
+/**
+ * Cuts a text as its request says.
+ *
+ * @throws ValenceError `invalid_request` where it must not or cannot be cut so
+ */
+function encodeLimited(tokenizer: Tokenizer, input: TextInput): TokenSequence {
+  const { limit } = input
+  if (limit === undefined) return encodeBounded(tokenizer, input)
+  try {
+    const encoded = encodeBounded(tokenizer, input)
+    if (encoded.truncated && limit.refusesCut) throw tooLong(tokenizer.maxTokens)
+    return encoded
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    throw new ValenceError('invalid_request', `The text cannot be cut as the request says: ${error.message}.`)
+  }
+}
+
 /** Reads no more of a text than it may cost; what is left out counts as cut. */
-function encodeBounded(tokenizer: Tokenizer, text: string, pair: string | undefined): TokenSequence {
+function encodeBounded(tokenizer: Tokenizer, { text, pair, limit }: TextInput): TokenSequence {
   const longest = Math.max(text.length, pair?.length ?? 0)
-  if (longest <= MAX_TEXT_UNITS) return tokenizer.encode(text, pair)
-  return { ...tokenizer.encode(text.slice(0, MAX_TEXT_UNITS), pair?.slice(0, MAX_TEXT_UNITS)), truncated: true }
+  if (longest <= MAX_TEXT_UNITS) return tokenizer.encode(text, pair, limit)
+  const kept = (whole: string) =>
+    limit?.side === 'left' ? whole.slice(-MAX_TEXT_UNITS) : whole.slice(0, MAX_TEXT_UNITS)
+  return { ...tokenizer.encode(kept(text), pair === undefined ? undefined : kept(pair), limit), truncated: true }
+}
+
+/** The pipeline fails with the sizes of tensors that do not match there. */
+function tooLong(maxTokens: number): ValenceError {
+  return new ValenceError(
+    'invalid_request',
+    `A text has more than the ${maxTokens} tokens that the model reads, and the request says that it must not be cut.`,
+    { field: 'inputs', rule: 'too_long' },
+  )
 }
 
 function tooManyTexts(count: number, most: number): ValenceError {
@@ -182,14 +217,14 @@ async function encodeAll(
 ): Promise<Encoded[]> {
   const all: Encoded[] = []
   let sliceStart = performance.now()
-  for (const { text, pair } of inputs) {
+  for (const input of inputs) {
     const started = performance.now()
     if (started - sliceStart > SLICE_MS) {
       await setImmediate()
       signal.throwIfAborted()
       sliceStart = performance.now()
     }
-    const { ids, typeIds, truncated } = encodeBounded(model.tokenizer, text, pair)
+    const { ids, typeIds, truncated } = encodeLimited(model.tokenizer, input)
     const tokenizeMs = performance.now() - started
     // The tokens are the text as the network sees it; a key of tokens also joins texts that differ in spaces alone.
     const tokens = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')

@@ -136,9 +136,7 @@ export function createPool(
     async unload(modelId) {
       networks.delete(modelId)
       // One that dies meanwhile takes its copy with it.
-      await Promise.allSettled(
-        [...members].map((member) => ask(member, { type: 'unload', id: nextId++, modelId })),
-      )
+      await Promise.allSettled([...members].map((member) => ask(member, { type: 'unload', id: nextId++, modelId })))
     },
     canRun: () => [...members].some((member) => member.state !== 'starting'),
     idle: () => [...members].filter(isFree).length,

@@ -1,4 +1,5 @@
 import type { CatalogModel } from '../catalog/catalog.ts'
+import type { Revisions } from '../catalog/revisions.ts'
 import type { Activation } from '../engine/activation.ts'
 import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
@@ -10,7 +11,8 @@ import type { Routing } from './candidates.ts'
 import { runAccounted, type Work } from './charging.ts'
 import { type EvalWinners, isEval } from './eval-winners.ts'
 import type { Gateway } from './gateway.ts'
-import type { ModelDirectory, ModelStatus } from './models.ts'
+import { type ModelDirectory, type ModelStatus, noSuchModel } from './models.ts'
+import type { ModelsOnDemand, Patience } from './models-on-demand.ts'
 import { highestCostMicros, type PriceList } from './prices.ts'
 import type { RateVerdict } from './rate-window.ts'
 import type { ProviderHealth, Responders } from './responders.ts'
@@ -39,9 +41,16 @@ export type Admission = {
    */
   takeFromLimits(caller: Caller, dialect: string): RateVerdict | Promise<RateVerdict> | undefined
   /**
+   * Has a model loaded that is loaded on demand, for who must know its labels before they can ask it.
+   *
+   * @throws ValenceError `model_not_found`, `model_loading`, `model_unavailable`, `scope_exceeded`, `busy`,
+   *   `shutting_down`; the signal's reason
+   */
+  bring(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>): Promise<CatalogModel>
+  /**
    * Runs a call; what it costs is held before, and charged and metered after it.
    *
-   * @throws ValenceError `model_not_found`, `model_unavailable`, `scope_exceeded`, `insufficient_credits`,
+   * @throws ValenceError `model_not_found`, `model_loading`, `model_unavailable`, `scope_exceeded`, `insufficient_credits`,
    *   `budget_exceeded`, `busy`, `timed_out`, `aborted`, `shutting_down`, `upstream_failed`,
    *   `internal`
    */
@@ -60,7 +69,9 @@ export type Admission = {
    */
   find(caller: Caller, name: string): Promise<ModelStatus>
   /** Counts what a model would read of a text, without running it. */
-  countTokens(model: CatalogModel, text: string): number
+  countTokens(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>, text: string): Promise<number>
+  /** which weights a model has: the Hub's commit, or a hash; undefined for who answers elsewhere */
+  revisionOf(servedBy: string): Promise<string | undefined>
   /** accounts, keys, money and usage */
   gateway: Gateway
 }
@@ -82,6 +93,8 @@ export type Call = {
   activation?: Activation | undefined
   /** `auto` where the client does not say */
   cache?: CacheMode | undefined
+  /** how long to wait for a model that is not loaded */
+  patience?: Patience | undefined
   /** by what whoever answers is chosen; `auto` where the client does not say */
   routing?: Routing | undefined
   /** whether the texts may be kept, for replays */
@@ -109,6 +122,8 @@ export type Answer = {
 export function createAdmission(options: {
   engine: Engine
   directory: ModelDirectory
+  onDemand: ModelsOnDemand
+  revisions: Revisions
   responders: Responders
   answering: Answering
   cache: ResultCache
@@ -124,7 +139,60 @@ export function createAdmission(options: {
   keeper: CallKeeper
   timeoutMs: number
 }): Admission {
-  const { engine, directory, responders, answering, cache, gateway, prices, winners, keeper, timeoutMs } = options
+  const { engine, directory, onDemand, responders, answering, cache, gateway, prices, timeoutMs } = options
+  const { winners, keeper } = options
+
+  function statusOf(name: string): ModelStatus {
+    const status = directory.find(name) ?? onDemand.status(name)
+    if (!status) throw noSuchModel(name)
+    return status
+  }
+
+  /** Runs work with a model that is there until it is done. */
+  async function withModel<T>(
+    { model: asked, caller, patience, signal }: Parameters<Admission['bring']>[0],
+    work: (model: CatalogModel) => T | Promise<T>,
+  ): Promise<T> {
+    const name = isEval(asked) ? await winners.of(caller.accountId, asked) : asked
+    const known = directory.find(name) ?? onDemand.status(name)
+    if (known) refuseOutOfScope(caller, known.model)
+    if (known && !onDemand.brings(known)) return work(known.model)
+    const held = await onDemand.hold(name, { ...patience, signal })
+    try {
+      return await work(held.model)
+    } finally {
+      held.release()
+    }
+  }
+
+  async function classifyWith(
+    model: CatalogModel,
+    { activation, cache: mode = 'auto', routing, signal, store = false, ...call }: Call,
+  ): Promise<Answer> {
+    const { caller, inputs } = call
+    const startedAt = performance.now()
+    const question = { accountId: caller.accountId, inputs, activation, cache: mode }
+    const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
+    const price = lookup.missing.length === 0 ? undefined : prices.of(model.id)
+    const bill = price && {
+      price,
+      highestMicros: highestCostMicros(price, lookup.missing, maxTokensOf(lookup, engine)),
+    }
+    const { servedBy: asked } = lookup.candidates[0]!
+    const accounted = { ...call, model: model.id, servedBy: asked, texts: inputs.length, bill }
+    const { outcome, costMicros } = await runAccounted(gateway, accounted, async (onComputed) => {
+      const done = await withTimeLimit(signal, timeoutMs, (limited) => answering.complete(lookup, limited, onComputed))
+      return { outcome: done, work: workOf(done) }
+    })
+    const { servedBy, results, computed } = outcome
+    const isCached = computed.length === 0
+    const latencyMs = performance.now() - startedAt
+    const { accountId } = caller
+    const isStored =
+      store && (await keeper.keep({ ...call, accountId, model: model.id, activation, results, costMicros, latencyMs }))
+    return { model, servedBy, results, routing, isCached, isStored, costMicros }
+  }
+
   return {
     authenticate: createAuthentication({ ...options, lookup: gateway.lookup }),
     refuseIfFull() {
@@ -135,41 +203,15 @@ export function createAdmission(options: {
       const limits = limitsOf(caller, dialect, options.dialectLimits)
       return limits.length === 0 ? undefined : gateway.takeFromLimits(limits)
     },
-    async classify({ activation, cache: mode = 'auto', routing, signal, store = false, ...call }) {
-      const { caller, inputs } = call
-      const startedAt = performance.now()
-      const { model } = directory.get(isEval(call.model) ? await winners.of(caller.accountId, call.model) : call.model)
-      refuseOutOfScope(caller, model)
-      const question = { accountId: caller.accountId, inputs, activation, cache: mode }
-      const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
-      const price = lookup.missing.length === 0 ? undefined : prices.of(model.id)
-      const bill = price && {
-        price,
-        highestMicros: highestCostMicros(price, lookup.missing, maxTokensOf(lookup, engine)),
-      }
-      const { servedBy: asked } = lookup.candidates[0]!
-      const accounted = { ...call, model: model.id, servedBy: asked, texts: inputs.length, bill }
-      const { outcome, costMicros } = await runAccounted(gateway, accounted, async (onComputed) => {
-        const done = await withTimeLimit(signal, timeoutMs, (limited) =>
-          answering.complete(lookup, limited, onComputed),
-        )
-        return { outcome: done, work: workOf(done) }
-      })
-      const { servedBy, results, computed } = outcome
-      const isCached = computed.length === 0
-      const latencyMs = performance.now() - startedAt
-      const { accountId } = caller
-      const isStored =
-        store &&
-        (await keeper.keep({ ...call, accountId, model: model.id, activation, results, costMicros, latencyMs }))
-      return { model, servedBy, results, routing, isCached, isStored, costMicros }
-    },
+    bring: (call) => withModel(call, (model) => model),
+    classify: (call) => withModel(call, (model) => classifyWith(model, call)),
     providers: () => responders.health(),
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
-    model: (name) => directory.get(name),
-    find: async ({ accountId }, name) => directory.get(isEval(name) ? await winners.of(accountId, name) : name),
-    countTokens: (model, text) => responders.candidatesOf(model)[0]!.countTokens(text),
+    model: statusOf,
+    find: async ({ accountId }, name) => statusOf(isEval(name) ? await winners.of(accountId, name) : name),
+    revisionOf: (servedBy) => options.revisions.of(servedBy),
+    countTokens: (call, text) => withModel(call, (model) => responders.candidatesOf(model)[0]!.countTokens(text)),
     gateway,
   }
 }

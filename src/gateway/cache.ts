@@ -58,9 +58,13 @@ export function createResultCache(options: { maxBytes: number; shared: boolean }
   const results = new LRUCache<string, Classification>({ maxSize: maxBytes, sizeCalculation: sizeOf })
 
   /** A digest, so that no text stays in memory; of JSON, which keeps its parts apart and half surrogates different. */
-  function keyOf({ accountId, servedBy, activation }: CacheScope, { text, pair }: TextInput): string {
+  function keyOf({ accountId, servedBy, activation }: CacheScope, { text, pair, limit }: TextInput): string {
     const owner = ownerOf(accountId)
-    return hash('sha256', JSON.stringify([owner, clearings.of(owner), servedBy, activation, text, pair]), 'base64')
+    return hash(
+      'sha256',
+      JSON.stringify([owner, clearings.of(owner), servedBy, activation, text, pair, limit]),
+      'base64',
+    )
   }
 
   return {

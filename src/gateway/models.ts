@@ -2,12 +2,21 @@ import { type CatalogModel, EMBEDDED_MODEL_ID } from '../catalog/catalog.ts'
 import { ValenceError } from '../errors.ts'
 
 /**
- * What answers for a model: its own weights (`ready`), the embedded model in its place (`substituted`), nothing (`unavailable`,
- * where the operator asked for strict models), or only upstreams (`remote`).
+ * What answers for a model.
+ *
+ * | state | what answers |
+ * | --- | --- |
+ * | ready | its own weights |
+ * | substituted | the embedded model in its place |
+ * | unavailable | nothing: the operator asked for strict models |
+ * | remote | only upstreams |
+ * | loadable | its own weights, which are loaded when somebody asks for it |
+ * | loading | its own weights, when they are here |
+ * | too_big | nothing: it takes more memory than there is for models on demand |
  */
 export type ModelStatus = {
   model: CatalogModel
-  state: 'ready' | 'substituted' | 'unavailable' | 'remote'
+  state: 'ready' | 'substituted' | 'unavailable' | 'remote' | 'loadable' | 'loading' | 'too_big'
   /** the id of the model whose weights answer */
   servedBy: string | undefined
   /** why the model's own weights do not answer */
@@ -16,10 +25,16 @@ export type ModelStatus = {
 
 export type ModelDirectory = {
   list(): readonly ModelStatus[]
+  /** @returns undefined where there is no model of this name */
+  find(name: string): ModelStatus | undefined
   /** @throws ValenceError `model_not_found` */
   get(name: string): ModelStatus
   /** @throws ValenceError `model_not_found` or `model_unavailable` */
   resolve(name: string): ModelStatus & { servedBy: string }
+  /** Adds a model whose weights are in the engine. */
+  add(model: CatalogModel): void
+  /** Takes a model away that was added. */
+  remove(modelId: string): void
   /** Lets a model's own weights answer from now on: they are in the engine. */
   arrived(modelId: string): void
   /** Says why a model's own weights do not answer. */
@@ -42,9 +57,10 @@ export function createModelDirectory(
 
   const directory: ModelDirectory = {
     list: () => [...statuses.values()],
+    find: (name) => statuses.get(idsByName.get(name) ?? ''),
     get(name) {
-      const status = statuses.get(idsByName.get(name) ?? '')
-      if (!status) throw new ValenceError('model_not_found', `There is no model ${quoted(name)} here.`, { model: name })
+      const status = directory.find(name)
+      if (!status) throw noSuchModel(name)
       return status
     },
     resolve(name) {
@@ -55,6 +71,17 @@ export function createModelDirectory(
         })
       }
       return { ...status, servedBy: status.servedBy }
+    },
+    add(model) {
+      models.set(model.id, model)
+      for (const name of [model.id, ...model.aliases]) idsByName.set(name, model.id)
+      directory.arrived(model.id)
+    },
+    remove(modelId) {
+      const { aliases = [] } = models.get(modelId) ?? {}
+      for (const name of [modelId, ...aliases]) idsByName.delete(name)
+      models.delete(modelId)
+      statuses.delete(modelId)
     },
     arrived(modelId) {
       const model = models.get(modelId)!
@@ -81,7 +108,11 @@ export function createModelDirectory(
   return directory
 }
 
+export function noSuchModel(name: string, why = ''): ValenceError {
+  return new ValenceError('model_not_found', `There is no model ${quoted(name)} here${why}.`, { model: name })
+}
+
 /** A name from a client, cut to what an error message can bear. */
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name)
 }

@@ -4,6 +4,7 @@ import { HubError } from '../catalog/hub/errors.ts'
 import type { HubOptions } from '../catalog/hub/options.ts'
 import { DEFAULT_REVISION } from '../catalog/hub/snapshots.ts'
 import { pullModel } from '../catalog/pull-model.ts'
+import type { Revisions } from '../catalog/revisions.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ModelDirectory } from '../gateway/models.ts'
 import { engineModel } from './engine-model.ts'
@@ -29,7 +30,14 @@ export type OnFailure = (error: unknown, tries: number, nextTryMs: number | unde
  */
 export async function awaitArrival(
   model: CatalogModel & { hubRepo: string },
-  parts: { hub: HubOptions; engine: Engine; directory: ModelDirectory; onFailure: OnFailure; signal: AbortSignal },
+  parts: {
+    hub: HubOptions
+    engine: Engine
+    directory: ModelDirectory
+    revisions: Revisions
+    onFailure: OnFailure
+    signal: AbortSignal
+  },
 ): Promise<void> {
   const { directory, onFailure, signal } = parts
   for (let tries = 1; !signal.aborted; tries++) {
@@ -49,11 +57,11 @@ export async function awaitArrival(
 
 async function arrive(
   model: CatalogModel & { hubRepo: string },
-  { hub, engine, directory, signal }: Parameters<typeof awaitArrival>[1],
+  { hub, engine, directory, revisions, signal }: Parameters<typeof awaitArrival>[1],
 ): Promise<void> {
   const tell = (what: string) => directory.missing(model.id, `its weights are being ${what}.`)
   tell(`fetched from ${hub.endpoint}`)
-  const { folder } = await pullModel(model.hubRepo, DEFAULT_REVISION, hub, {
+  const { folder, commit } = await pullModel(model.hubRepo, DEFAULT_REVISION, hub, {
     onProgress: ({ bytes, totalBytes }) => tell(`downloaded: ${percent(bytes, totalBytes)}%`),
     signal,
   })
@@ -61,6 +69,7 @@ async function arrive(
   const files = await readInThread(folder, signal)
   signal.throwIfAborted()
   await engine.load(engineModel(model, folder, files), { whileServing: true })
+  revisions.note(model.id, { folder, commit })
   directory.arrived(model.id)
 }
 

@@ -5,7 +5,7 @@ import { floatNetworkFromCheckpoint } from '../../src/convert/checkpoint.ts'
 import { openCheckpoint } from '../../src/convert/checkpoint-files.ts'
 import { readConfigFile, readModelFolder } from '../../src/convert/model-folder.ts'
 import type { EncodedText } from '../../src/engine/backend.ts'
-import { type OnnxBackend, onnxBackend, onnxFloatBackend } from '../../src/engine/onnx/backend.ts'
+import { onnxBackend, onnxFloatBackend, type SessionBackend } from '../../src/engine/onnx/backend.ts'
 
 /** Checkpoints with random weights and torch's logits for them; the make-fixtures.py beside them made them. */
 const CHECKPOINTS = [
@@ -54,7 +54,7 @@ function expectedOf(folder: string): Expected[] {
   return json.texts.map(({ ids, typeIds = ids.map(() => 0) }, index) => ({ ids, typeIds, fp32: json.fp32[index]! }))
 }
 
-async function largestDifference(backend: OnnxBackend, expected: Expected[]): Promise<number> {
+async function largestDifference(backend: SessionBackend, expected: Expected[]): Promise<number> {
   const pack = expected.map(
     ({ ids, typeIds }): EncodedText => ({ ids: Int32Array.from(ids), typeIds: Int32Array.from(typeIds) }),
   )

@@ -13,6 +13,7 @@
  * | server_failed | the Hub failed; transient |
  * | unreachable | no connection, or it broke; transient |
  * | timed_out | no answer in time; transient |
+ * | too_large | the files are more than the caller wants |
  * | corrupt | what arrived is not what the Hub had announced |
  * | bad_answer | the server does not answer as a Hub does |
  * | disk_full | no room for the file |
@@ -30,6 +31,7 @@ export type HubErrorCode =
   | 'server_failed'
   | 'unreachable'
   | 'timed_out'
+  | 'too_large'
   | 'corrupt'
   | 'bad_answer'
   | 'disk_full'

@@ -19,6 +19,8 @@ export type Wanted = {
    * @throws HubError where they are not enough to be of use
    */
   choose: (paths: readonly string[]) => readonly string[]
+  /** the most that the files may have together; without it the disk decides */
+  maxBytes?: number | undefined
 }
 
 /** How far a pull is, over all its files. */
@@ -55,7 +57,7 @@ export async function pull(wanted: Wanted, options: HubOptions, { onProgress, si
 
 async function pullWith(
   client: HubClient,
-  { repo, revision, choose }: Wanted,
+  { repo, revision, choose, maxBytes = Number.POSITIVE_INFINITY }: Wanted,
   folder: RepoFolder,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
@@ -66,6 +68,8 @@ async function pullWith(
   for (const path of paths) facts.push(await readFileFacts(client, repo, commit, path, signal))
 
   const totalBytes = facts.reduce((sum, file) => sum + file.bytes, 0)
+  if (totalBytes > maxBytes)
+    throw new HubError('too_large', `${repo} has ${totalBytes} bytes of files; at most ${maxBytes} are fetched.`)
   let doneBytes = 0
   let fetchedBytes = 0
   for (const file of facts) {

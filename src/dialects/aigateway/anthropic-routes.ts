@@ -50,9 +50,9 @@ export function anthropicRoutes(admission: Admission): FastifyPluginAsyncTypebox
           response: { 200: CountAnswer, ...ERRORS },
         },
       },
-      async ({ caller, body }) => {
-        const { model } = await admission.find(caller, body.model)
-        return { input_tokens: admission.countTokens(model, textToClassify(body)) }
+      async (request, reply) => {
+        const call = { ...callOf(request, reply), model: request.body.model }
+        return { input_tokens: await admission.countTokens(call, textToClassify(request.body)) }
       },
     )
   }

@@ -10,7 +10,7 @@ import type { ChatBody } from './schemas.ts'
  * Classifies what a chat request asks about, whether it came by itself or as a line of a batch.
  *
  * @returns the answer, and how the request wants it written
- * @throws ValenceError `invalid_request`, and what `admission.classify` throws
+ * @throws ValenceError `invalid_request`, and what `admission.bring` and `admission.classify` throws
  */
 export async function classifyChat(
   admission: Admission,
@@ -19,7 +19,7 @@ export async function classifyChat(
 ): Promise<{ answer: Answer; write: ContentWriter }> {
   const model = modelName(body.model)
   const text = textToClassify(body)
-  const { id, labels } = (await admission.find(call.caller, model)).model
+  const { id, labels } = await admission.bring({ ...call, model })
   const write = contentWriter(body.response_format, labels)
   const answer = await admission.classify({
     ...call,

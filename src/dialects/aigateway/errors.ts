@@ -14,6 +14,7 @@ const RENDERINGS: Record<ErrorCode, { status: number; type: string }> = {
   scope_exceeded: { status: 403, type: 'scope_exceeded' },
   rate_limited: { status: 429, type: 'rate_limit_error' },
   model_not_found: { status: 404, type: 'model_not_found' },
+  model_loading: { status: 503, type: 'service_unavailable' },
   model_unavailable: { status: 503, type: 'service_unavailable' },
   not_found: { status: 404, type: 'not_found' },
   conflict: { status: 409, type: 'invalid_request_error' },

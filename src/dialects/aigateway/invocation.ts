@@ -4,7 +4,7 @@ import type { CatalogModel } from '../../catalog/catalog.ts'
 export function invocationOf({ id, labels }: CatalogModel) {
   const messages = [{ role: 'user', content: 'This pizza is great!' }]
   const request = { model: id, messages }
-  const label = labels[0]!
+  const label = labels[0] ?? 'LABEL_0'
   return {
     endpoint: '/v1/chat/completions',
     method: 'POST' as const,

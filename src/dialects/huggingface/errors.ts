@@ -4,8 +4,8 @@ import { type ErrorAnswer, retryAfter } from '../dialect.ts'
 /**
  * Statuses as the Inference API answers them; its clients show `error` only where it is a string.
  *
- * Nothing here is a 503: the npm client repeats a request that got one at once, without delay or end (2,000 times a
- * second), so 503 is right only for what waiting a moment on our side would mend.
+ * Only a model that is loading is a 503: the npm client repeats a request that got one at once, without delay or end (2,000
+ * times a second), so 503 is right only where each such answer has been held back for a while on our side.
  */
 const STATUS: Record<ErrorCode, number> = {
   invalid_request: 400,
@@ -19,6 +19,7 @@ const STATUS: Record<ErrorCode, number> = {
   scope_exceeded: 403,
   rate_limited: 429,
   model_not_found: 404,
+  model_loading: 503,
   model_unavailable: 400,
   not_found: 404,
   conflict: 409,
@@ -34,6 +35,7 @@ const STATUS: Record<ErrorCode, number> = {
 
 const MESSAGE: Partial<Record<ErrorCode, (error: ValenceError) => string>> = {
   unauthenticated: () => 'Invalid credentials in Authorization header',
+  model_loading: ({ details }) => `Model ${details.model} is currently loading`,
   model_not_found: ({ details }) => `Model ${details.model} does not exist`,
   rate_limited: ({ message }) => `Rate limit reached. ${message}`,
   busy: ({ message }) => `Rate limit reached. ${message}`,
@@ -41,9 +43,13 @@ const MESSAGE: Partial<Record<ErrorCode, (error: ValenceError) => string>> = {
 }
 
 export function renderError(error: ValenceError): ErrorAnswer {
+  const { estimatedSeconds } = error.details
   return {
     status: STATUS[error.code],
     headers: retryAfter(error),
-    body: { error: MESSAGE[error.code]?.(error) ?? error.message },
+    body: {
+      error: MESSAGE[error.code]?.(error) ?? error.message,
+      ...(estimatedSeconds !== undefined && { estimated_time: estimatedSeconds }),
+    },
   }
 }

@@ -1,20 +1,22 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
-import { ValenceError } from '../../errors.ts'
-import type { Activation, Admission, Answer, TextInput } from '../../gateway/admission.ts'
+import { DEFAULT_MODEL_ID } from '../../catalog/catalog.ts'
+import type { Admission, Answer } from '../../gateway/admission.ts'
 import { callOf, describeAnswer, ranked } from '../dialect.ts'
-import { ClassifyBody, ErrorBody, ModelParams, Rankings } from './schemas.ts'
+import { activationOf, textsOf, wishesOf } from './parameters.ts'
+import { ClassifyBody, ErrorBody, ModelParams, Rankings, StatusAnswer } from './schemas.ts'
+import { statusOf } from './status.ts'
 
 type Body = Static<typeof ClassifyBody>
+
+const ERRORS = { '4xx': ErrorBody, '5xx': ErrorBody }
 
 /** What the hosted API answers where `top_k` is not given. */
 const DEFAULT_TOP_K = 5
 
 /** The router's long form names the task after the model. */
 const TASK_SUFFIX = /\/pipeline\/text-classification$/
-
-const ACTIVATIONS: readonly Activation[] = ['sigmoid', 'softmax', 'none']
 
 export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -28,48 +30,69 @@ export function huggingFaceRoutes(admission: Admission): FastifyPluginAsyncTypeb
             tags: ['Hugging Face'],
             params: ModelParams,
             body: ClassifyBody,
-            response: { 200: Rankings, '4xx': ErrorBody, '5xx': ErrorBody },
+            response: { 200: Rankings, ...ERRORS },
           },
         },
-        async (request, reply) => {
-          const { inputs, parameters, options } = request.body
-          const texts = asTexts(inputs)
-          const answer = await admission.classify({
-            ...callOf(request, reply),
-            ...(refusesCache(request, options) && { cache: 'skip' as const }),
-            model: request.params['*'].replace(TASK_SUFFIX, ''),
-            inputs: texts,
-            activation: activationOf(parameters?.function_to_apply),
-          })
-          describeAnswer(reply, answer)
-          describeCompute(reply, answer, texts)
-          return rankings(answer, parameters?.top_k)
-        },
+        (request, reply) =>
+          classify(admission, request.params['*'].replace(TASK_SUFFIX, ''), request.body, request, reply),
       )
     }
+
+    app.post(
+      '/',
+      {
+        config: { classifies: true },
+        schema: {
+          summary: 'Hugging Face: classify text with the usual model, as an inference endpoint does',
+          tags: ['Hugging Face'],
+          body: ClassifyBody,
+          response: { 200: Rankings, ...ERRORS },
+        },
+      },
+      (request, reply) => classify(admission, DEFAULT_MODEL_ID, request.body, request, reply),
+    )
+
+    app.get(
+      '/status/*',
+      {
+        schema: {
+          summary: 'Hugging Face: say whether a model is loaded',
+          tags: ['Hugging Face'],
+          params: ModelParams,
+          response: { 200: StatusAnswer, ...ERRORS },
+        },
+      },
+      async ({ params }) => statusOf(admission.model(params['*'])),
+    )
   }
 }
 
-/** The hosted API reads the header, and older clients' option. */
-function refusesCache({ headers }: FastifyRequest, options: Body['options']): boolean {
-  return options?.use_cache === false || ['false', '0'].includes(String(headers['x-use-cache']).toLowerCase())
-}
-
-function asTexts(inputs: Body['inputs']): TextInput[] {
-  const list = Array.isArray(inputs) ? inputs : [inputs]
-  return list.map((input) =>
-    typeof input === 'string' ? { text: input } : { text: input.text, pair: input.text_pair ?? undefined },
-  )
-}
-
-/** The pipeline takes the name in any case. */
-function activationOf(name: string | null | undefined): Activation | undefined {
-  if (name === null || name === undefined) return undefined
-  const found = ACTIVATIONS.find((activation) => activation === name.toLowerCase())
-  if (found) return found
-  throw new ValenceError('invalid_request', `parameters.function_to_apply must be one of ${ACTIVATIONS.join(', ')}.`, {
-    field: 'parameters.function_to_apply',
+/**
+ * Answers a request of the Inference API.
+ *
+ * @throws ValenceError `invalid_request`, and what `admission.classify` throws
+ */
+async function classify(
+  admission: Admission,
+  model: string,
+  body: Body,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Static<typeof Rankings>> {
+  const inputs = textsOf(body)
+  const answer = await admission.classify({
+    ...callOf(request, reply),
+    ...wishesOf(request.headers, body),
+    model,
+    inputs,
+    activation: activationOf(body),
   })
+  describeAnswer(reply, answer)
+  const characters = inputs.reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
+  describeCompute(reply, answer, characters)
+  const revision = await admission.revisionOf(answer.servedBy)
+  if (revision !== undefined) reply.header('x-sha', revision)
+  return rankings(answer, body.parameters?.top_k)
 }
 
 function rankings({ results }: Answer, topK: number | null | undefined) {
@@ -78,9 +101,8 @@ function rankings({ results }: Answer, topK: number | null | undefined) {
 }
 
 /** The headers by which the hosted API says what an answer took. */
-function describeCompute(reply: FastifyReply, { results, isCached }: Answer, texts: TextInput[]): void {
+function describeCompute(reply: FastifyReply, { results, isCached }: Answer, characters: number): void {
   const inferenceMs = results.reduce((sum, { timings }) => sum + timings.inferenceMs, 0)
-  const characters = texts.reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
   reply.headers({
     'x-compute-type': isCached ? 'cache' : 'cpu',
     'x-compute-time': (inferenceMs / 1000).toFixed(4),

@@ -18,6 +18,22 @@ export const ClassifyBody = Type.Object(
           function_to_apply: Type.Optional(
             Type.Union([Type.Null(), Type.String({ description: 'sigmoid, softmax or none, in any case' })]),
           ),
+          truncation: Type.Optional(
+            Type.Union([Type.Null(), Type.Boolean(), Type.String()], {
+              description:
+                'true or longest_first, only_first, only_second: how a text that is too long is cut; false or do_not_truncate: it is refused',
+            }),
+          ),
+          max_length: Type.Optional(
+            Type.Union([Type.Null(), Type.Integer({ minimum: 1 })], {
+              description: 'The tokens that are read, special ones included, where that is fewer than the model reads',
+            }),
+          ),
+          padding: Type.Optional(
+            Type.Union([Type.Null(), Type.Boolean(), Type.String()], {
+              description: 'Accepted; padding changes no score here',
+            }),
+          ),
           top_k: Type.Optional(
             Type.Union([Type.Null(), Type.Integer({ minimum: 1 })], {
               description: 'How many labels to answer, best first; null is all. 5 where it is not given.',
@@ -30,6 +46,12 @@ export const ClassifyBody = Type.Object(
       Type.Union([
         Type.Null(),
         Type.Object({
+          wait_for_model: Type.Optional(
+            Type.Union([
+              Type.Null(),
+              Type.Boolean({ description: 'true waits for a model that is loading as long as a request may take' }),
+            ]),
+          ),
           use_cache: Type.Optional(
             Type.Union([Type.Null(), Type.Boolean({ description: 'false computes anew; true where it is not given' })]),
           ),
@@ -50,4 +72,16 @@ export const Rankings = Type.Array(Type.Array(LabelScore), {
 export const ErrorBody = Type.Object(
   { error: Type.String(), estimated_time: Type.Optional(Type.Number()) },
   { title: 'HuggingFaceError' },
+)
+
+export const StatusAnswer = Type.Object(
+  {
+    loaded: Type.Boolean(),
+    state: Type.Union([Type.Literal('Loaded'), Type.Literal('Loadable'), Type.Literal('TooBig')]),
+    compute_type: Type.Literal('cpu'),
+    framework: Type.Literal('transformers', {
+      description: "Clients look for it; the model's files are of that library",
+    }),
+  },
+  { title: 'ModelStatus' },
 )

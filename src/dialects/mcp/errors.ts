@@ -13,6 +13,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   route_not_found: 404,
   // What a client gets that asks for a stream or a session, which this server has none of.
   method_not_allowed: 405,
+  model_loading: 503,
   busy: 503,
   timed_out: 504,
   aborted: 499,

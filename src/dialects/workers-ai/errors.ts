@@ -28,6 +28,8 @@ const RENDERINGS: Record<ErrorCode, Rendering> = {
     code: 5007,
     words: ({ details }) => aiError(`No such model ${details.model} or task`),
   },
+  // "No capacity": clients try again, and the model will have come.
+  model_loading: { status: 429, code: 3040 },
   // Not 3040, "no capacity": clients would try again, and the weights will not have come.
   model_unavailable: { status: 400, code: 5007 },
   not_found: { status: 404, code: 7003, words: notRouted },

@@ -3,7 +3,7 @@ import type { AppendText, TokenizerDefinition } from './definition.ts'
 import { readDefinition, type TokenizerFiles } from './files.ts'
 import { createSpecialTokenSplitter } from './special-tokens.ts'
 import { fillTemplate, overheadOf } from './template.ts'
-import { longestFirst } from './truncate.ts'
+import { type TokenLimit, tokensKept } from './truncate.ts'
 import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
 export type TokenSequence = {
@@ -18,8 +18,10 @@ export type Tokenizer = {
   /**
    * Encodes a text, or a pair of texts, with the special tokens of the model, which stay when the text is truncated.
    * Takes any string. The time is bounded by maxTokens for ordinary text, and linear in the length for any.
+   *
+   * @throws RangeError where the limit leaves no room for the special tokens, or for the text that must not give way
    */
-  encode(text: string, pair?: string): TokenSequence
+  encode(text: string, pair?: string, limit?: TokenLimit): TokenSequence
   /** no sequence has more ids than this, special tokens included */
   readonly maxTokens: number
 }
@@ -61,28 +63,45 @@ export function tokenizerWith(appendText: AppendText, definition: TokenizerDefin
     return ids
   }
 
-  function encodeSingle(text: string): TokenSequence {
-    const ids = contentIds(text, singleBudget)
-    const texts = { first: ids.slice(0, singleBudget), second: [] }
-    return { ...fillTemplate(definition.single, texts), truncated: ids.length > singleBudget }
+  /** The ids of a text as far as they may be needed; what is cut on the left has to be read to its end. */
+  function readIds(text: string, budget: number, { side }: TokenLimit): number[] {
+    return contentIds(text, side === 'left' ? Number.POSITIVE_INFINITY : budget)
   }
 
-  function encodePair(text: string, pair: string): TokenSequence {
-    const first = contentIds(text, pairBudget)
-    const second = contentIds(pair, pairBudget)
+  function encodeSingle(text: string, budget: number, limit: TokenLimit): TokenSequence {
+    const ids = readIds(text, budget, limit)
+    const truncated = ids.length > budget
+    if (truncated && limit.strategy === 'only_second') throw new RangeError('there is no second text to be cut')
+    const texts = { first: keep(ids, Math.min(ids.length, budget), limit), second: [] }
+    return { ...fillTemplate(definition.single, texts), truncated }
+  }
+
+  function encodePair(text: string, pair: string, budget: number, limit: TokenLimit): TokenSequence {
+    const first = readIds(text, budget, limit)
+    const second = readIds(pair, budget, limit)
     // Beyond the budget the number of ids is how far the reading happened to go.
-    const countable = pairBudget + 1
-    const [firstKept, secondKept] = longestFirst(
+    const countable = budget + 1
+    const [firstKept, secondKept] = tokensKept(
+      limit.strategy,
       Math.min(first.length, countable),
       Math.min(second.length, countable),
-      pairBudget,
+      budget,
     )
-    const texts = { first: first.slice(0, firstKept), second: second.slice(0, secondKept) }
-    return { ...fillTemplate(definition.pair, texts), truncated: first.length + second.length > pairBudget }
+    const texts = { first: keep(first, firstKept, limit), second: keep(second, secondKept, limit) }
+    return { ...fillTemplate(definition.pair, texts), truncated: first.length + second.length > budget }
   }
 
   return {
     maxTokens,
-    encode: (text, pair) => (pair === undefined ? encodeSingle(text) : encodePair(text, pair)),
+    encode(text, pair, limit = {}) {
+      const less = Math.max(0, maxTokens - (limit.maxTokens ?? maxTokens))
+      const budget = (pair === undefined ? singleBudget : pairBudget) - less
+      if (budget < 0) throw new RangeError(`${limit.maxTokens} tokens leave no room for the special ones`)
+      return pair === undefined ? encodeSingle(text, budget, limit) : encodePair(text, pair, budget, limit)
+    },
   }
+}
+
+function keep(ids: readonly number[], count: number, { side }: TokenLimit): readonly number[] {
+  return side === 'left' ? ids.slice(ids.length - count) : ids.slice(0, count)
 }

@@ -65,7 +65,8 @@ export function createUpstream(name: string, settings: UpstreamSettings, key: st
     name,
     breaker,
     latencyMs: () => latency.ms(),
-    canAsk: protocol.canAsk,
+    // None of the APIs has words for where a text is cut.
+    canAsk: (ask) => ask.inputs.every(({ limit }) => limit === undefined) && protocol.canAsk(ask),
     async ask(ask, labels, signal) {
       if (!breaker.enter()) throw circuitOpen(breaker.pauseLeftMs())
       const startedAt = performance.now()

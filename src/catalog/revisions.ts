@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import { weightsIn } from './wanted-files.ts'
+
+/** Which revision of its weights a loaded model has. */
+export type Revisions = {
+  /** Notes where a model's weights came from; what came from the Hub knows its commit. */
+  note(modelId: string, source: { folder: string; commit: string | undefined }): void
+  forget(modelId: string): void
+  /** @returns the Hub's commit, or a hash of the weights, both 40 hexadecimal digits; undefined for models elsewhere */
+  of(modelId: string): Promise<string | undefined>
+}
+
+export function createRevisions(): Revisions {
+  const known = new Map<string, () => Promise<string | undefined>>()
+  return {
+    note(modelId, { folder, commit }) {
+      let revision: Promise<string | undefined> | undefined
+      known.set(modelId, () => (revision ??= commit === undefined ? hashOfWeights(folder) : Promise.resolve(commit)))
+    },
+    forget: (modelId) => void known.delete(modelId),
+    of: (modelId) => known.get(modelId)?.() ?? Promise.resolve(undefined),
+  }
+}
+
+/** Read in pieces, so that hundreds of megabytes do not hold the event loop; what cannot be read any more has none. */
+async function hashOfWeights(folder: string): Promise<string | undefined> {
+  const hash = createHash('sha1')
+  try {
+    for (const name of weightsIn(folder))
+      for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk)
+    return hash.digest('hex')
+  } catch {
+    return undefined
+  }
+}

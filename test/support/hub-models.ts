@@ -1,0 +1,50 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { readClassifierConfig } from '../../src/convert/config.ts'
+import { networkBytes } from '../../src/convert/network-size.ts'
+import type { FakeRepo } from './hub.ts'
+import { writeTinyTokenizer } from './tiny-tokenizer.ts'
+
+const FIXTURES = fileURLToPath(new URL('../convert/fixtures/', import.meta.url))
+
+/** Checkpoints of random weights, one of each family and kind. */
+export const KINDS = ['distilbert', 'bert', 'roberta', 'roberta-multi-label', 'roberta-regression'] as const
+
+export type Kind = (typeof KINDS)[number]
+
+/** A repository of the tests' Hub with a checkpoint of the kind. */
+export function repoOf(id: string, kind: Kind, commit: string): FakeRepo {
+  const folder = folderOf(kind)
+  const files = Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]))
+  rmSync(folder, { recursive: true })
+  return { id, files, commit }
+}
+
+/** Puts such a checkpoint into a folder of models. */
+export function putModel(modelsDir: string, id: string, kind: Kind): void {
+  const folder = folderOf(kind)
+  const target = join(modelsDir, ...id.split('/'))
+  mkdirSync(target, { recursive: true })
+  cpSync(folder, target, { recursive: true })
+  rmSync(folder, { recursive: true })
+}
+
+/** What a model of the kind takes in memory, where a server of one worker has it. */
+export function bytesInMemory(kind: Kind): number {
+  const config = JSON.parse(readFileSync(join(FIXTURES, kind, 'config.json'), 'utf8'))
+  return networkBytes(readClassifierConfig(config)) * 2
+}
+
+function folderOf(kind: Kind): string {
+  const folder = mkdtempSync(join(tmpdir(), 'valence-model-'))
+  cpSync(join(FIXTURES, kind), folder, { recursive: true })
+  rmSync(join(folder, 'expected.json'))
+  const hasTokenizer = readdirSync(folder).some((name) => /^(tokenizer|vocab)\.json$/.test(name))
+  if (!hasTokenizer) {
+    const { vocab_size } = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { vocab_size: number }
+    writeTinyTokenizer(folder, vocab_size)
+  }
+  return folder
+}
