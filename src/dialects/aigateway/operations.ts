@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { ValenceError } from '../../errors.ts'
 import type { Admission } from '../../gateway/admission.ts'
+import { isEval } from '../../gateway/eval-winners.ts'
 import type { Operation, Operations } from '../../jobs/batches/operations.ts'
 import { schemaError } from '../schema-error.ts'
 import { classifyChat } from './chat.ts'
@@ -50,6 +51,8 @@ function operation<T extends TSchema>(
   return {
     checkModel({ model }) {
       // A name that is no text is for the schema to refuse.
+      // Whose eval a name means is known when a line runs.
+      if (typeof model === 'string' && isEval(model)) return
       if (model === undefined || model === null || typeof model === 'string') admission.model(modelName(model))
     },
     async run(body, call) {
