@@ -2,16 +2,31 @@ import { type CommandDef, defineCommand, runCommand, showUsage } from 'citty'
 import { ConfigError } from '../config.ts'
 import { VERSION } from '../main.ts'
 import { StoreError } from '../store/store-error.ts'
+import { accounts } from './accounts.ts'
 import { classify } from './classify.ts'
 import { convert } from './convert.ts'
 import { db } from './db.ts'
+import { keys } from './keys.ts'
 import { models } from './models.ts'
 import { pull } from './pull.ts'
 import { serve } from './serve.ts'
 import { UsageError } from './settings.ts'
+import { topup } from './topup.ts'
+import { usage } from './usage.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each command has its own arguments, and citty's type is invariant in them
-const COMMANDS: Record<string, CommandDef<any>> = { serve, classify, models, pull, convert, db }
+const COMMANDS: Record<string, CommandDef<any>> = {
+  serve,
+  classify,
+  models,
+  pull,
+  convert,
+  keys,
+  accounts,
+  topup,
+  usage,
+  db,
+}
 
 const valence = defineCommand({
   meta: { name: 'valence', version: VERSION, description: 'Self-hosted text classification' },

@@ -1,0 +1,24 @@
+import { MICROS_PER_DOLLAR } from '../gateway/money.ts'
+import { UsageError } from './settings.ts'
+
+const DOLLARS = /^\d{1,9}(\.\d{1,6})?$/
+
+/** @throws UsageError for what is no amount of dollars with at most six decimals */
+export function microsIn(dollars: string, what: string): number {
+  if (DOLLARS.test(dollars)) return Math.round(Number(dollars) * MICROS_PER_DOLLAR)
+  throw new UsageError(`${what} must be dollars such as 5 or 0.25, but is ${JSON.stringify(dollars)}.`)
+}
+
+/** `$0.0026`: cents, and more decimals where there are any. */
+export function inDollars(micros: number): string {
+  const sign = micros < 0 ? '-' : ''
+  const [whole, decimals = ''] = String(Math.abs(micros) / MICROS_PER_DOLLAR).split('.')
+  return `${sign}$${whole}.${decimals.padEnd(2, '0')}`
+}
+
+/** @throws UsageError for what is no whole number from 1 up to the most */
+export function countIn(text: string, what: string, most: number): number {
+  const count = /^\d+$/.test(text) ? Number(text) : 0
+  if (count >= 1 && count <= most) return count
+  throw new UsageError(`${what} must be a whole number from 1 to ${most}, but is ${JSON.stringify(text)}.`)
+}
