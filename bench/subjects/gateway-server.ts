@@ -45,7 +45,7 @@ const withoutAccounts: Gateway = {
   meter: { ...gateway.meter, newId: () => '', record() {}, refuseIfFull() {} },
 }
 
-const { engine, directory, upstreams } = await openClassifier(config, {
+const { engine, directory, revisions, upstreams } = await openClassifier(config, {
   workerDied: (error) => console.error(error),
   unreadable: (_, error) => console.error(error),
 })
@@ -53,6 +53,14 @@ const cache = createResultCache({ maxBytes: config.cacheBytes, shared: false })
 const admission = createAdmission({
   engine,
   directory,
+  revisions,
+  // The catalog has the model.
+  onDemand: {
+    status: () => undefined,
+    brings: () => false,
+    hold: () => Promise.reject(new Error('no model is brought here')),
+    close: () => Promise.resolve(),
+  },
   responders: createResponders({
     engine,
     directory,

@@ -213,6 +213,6 @@ function tellOfBalance(book: AccountBook, wallet: Wallet): void {
 }
 
 /** The highest threshold that part of a whole has reached; 0 is none. */
-export function thresholdReached(partMicros: number, wholeMicros: number): number {
+function thresholdReached(partMicros: number, wholeMicros: number): number {
   return THRESHOLDS_PERCENT.findLast((percent) => partMicros * 100 >= wholeMicros * percent) ?? 0
 }

@@ -47,8 +47,8 @@ export type Keys = {
   rotate(which: KeyName, owner: string): Promise<{ key: KeyRow; secret: string }>
 }
 
-/** Whose objects somebody may meet: those of an account and its sub-accounts, or everybody's. */
-export type Reach = string | 'all'
+/** Whose objects somebody may meet: those of the account with this id and of its sub-accounts, or, with `all`, everybody's. */
+export type Reach = string
 
 type KeyName = { id: string; accountId: string }
 

@@ -31,7 +31,7 @@ export function createRateLimiter(opened: Promise<{ store: Store }>): RateLimite
 }
 
 /** For a store that one process has: what it counts is all there is. */
-export function createMemoryLimiter(nowMs: () => number = Date.now): RateLimiter {
+function createMemoryLimiter(nowMs: () => number = Date.now): RateLimiter {
   const windows = new LRUCache<string, RateWindow>({ max: MAX_WINDOWS })
   return (limits) =>
     countRequest(limits, nowMs(), (subject) => {
@@ -44,7 +44,7 @@ export function createMemoryLimiter(nowMs: () => number = Date.now): RateLimiter
 }
 
 /** For a store that many processes share: each request is counted there, by the store's clock. */
-export function createStoreLimiter(db: Kysely<Database>): RateLimiter {
+function createStoreLimiter(db: Kysely<Database>): RateLimiter {
   return grouped(async (requests: (readonly RateLimit[])[]) => {
     let verdicts: RateVerdict[] = []
     const subjects = new Set(requests.flatMap((limits) => limits.map(({ subject }) => subject)))

@@ -1,6 +1,6 @@
 /** Money is counted in micro-dollars, whole ones: a thousandth of a cent is ten of them. */
 export const MICROS_PER_DOLLAR = 1_000_000
-export const MICROS_PER_CENT = 10_000
+const MICROS_PER_CENT = 10_000
 
 /** Cents with at most four decimals, which is exact. */
 export function centsOf(micros: number): number {

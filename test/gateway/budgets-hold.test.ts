@@ -50,11 +50,13 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     expect((await owner.get('/v1/balance')).body).toMatchObject({ spent_this_month_cents: 26, balance_cents: 74 })
 
     await server.stop()
-    const { db } = await await place.open()
+    const { db } = await place.open()
     const events = await db.selectFrom('events').select(['type', 'data']).execute()
     const told = (scope: string) =>
       events.flatMap(({ type, data }) =>
-        type === 'usage.threshold' && data.scope === scope ? [`${data.percent}% of ${data.cap_cents}`] : [],
+        type === 'usage.threshold' && data.scope === scope
+          ? [`${String(data.percent)}% of ${String(data.cap_cents)}`]
+          : [],
       )
     expect(new Set(told('key'))).toEqual(new Set(['100% of 4', '80% of 5.5']))
     expect(new Set(told('account'))).toEqual(new Set(['80% of 5', '100% of 5', '100% of 6']))

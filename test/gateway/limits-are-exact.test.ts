@@ -68,12 +68,12 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
       { subject: 'acct_a', requestsPerMinute: 100 },
     ]
     const verdicts = await Promise.all(
-      Array.from({ length: 500 }, (_, index) => limiters[index % limiters.length]!(limits)),
+      Array.from({ length: 500 }, async (_, index) => limiters[index % limiters.length]!(limits)),
     )
     expect(verdicts.filter(({ admitted }) => admitted)).toHaveLength(80)
     // What one limit refuses counts against none.
     const others = await Promise.all(
-      Array.from({ length: 500 }, (_, index) =>
+      Array.from({ length: 500 }, async (_, index) =>
         limiters[index % limiters.length]!([{ subject: 'acct_a', requestsPerMinute: 100 }]),
       ),
     )

@@ -164,10 +164,19 @@ export function usageRoutes({ gateway: { usage } }: Admission): FastifyPluginAsy
         const calls = await usage.recent(caller.accountId, limitOf(query.limit))
         return {
           object: 'list' as const,
-          data: calls.map(({ key_id: _, cost_micros, created_at, ...call }) => ({
-            ...call,
-            cost_cents: centsOf(cost_micros),
-            created_at: seconds(created_at),
+          data: calls.map((call) => ({
+            id: call.id,
+            request_id: call.request_id,
+            account_id: call.account_id,
+            route: call.route,
+            model: call.model,
+            served_by: call.served_by,
+            status: call.status,
+            latency_ms: call.latency_ms,
+            tokens: call.tokens,
+            cost_cents: centsOf(call.cost_micros),
+            tag: call.tag,
+            created_at: seconds(call.created_at),
           })),
         }
       },
