@@ -92,6 +92,20 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     expect(answer).toMatchObject({ status: 404, body: { error: { param: 'input_file_id' } } })
   })
 
+  it('nor do its queued texts by Workers AI, whose ids stand in bodies', async () => {
+    const run = '/client/v4/accounts/a/ai/run/@cf/huggingface/distilbert-sst-2-int8'
+    for (const id of Object.values(ids)) {
+      expect(await stranger.post(run, { request_id: id }), id).toMatchObject({
+        status: 404,
+        body: { errors: [{ code: 7003 }] },
+      })
+    }
+    expect(await owner.post(run, { request_id: ids.job })).toMatchObject({
+      status: 200,
+      body: { result: { responses: [{ id: 0, success: true }] } },
+    })
+  })
+
   it('lists hold the account’s own alone', async () => {
     for (const path of ['/v1/files', '/v1/batches', '/v1/webhooks', '/v1/webhooks/deliveries']) {
       expect(await stranger.get(path), path).toMatchObject({ status: 200, body: { data: [], has_more: false } })

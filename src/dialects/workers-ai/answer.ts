@@ -30,7 +30,7 @@ export function createRunModel(admission: Admission, allocation: Allocation, job
     reply.headers(identityOf(request.id))
     if ('request_id' in body) {
       const asked = { accountId: caller.accountId, requestId: body.request_id }
-      return { queue: await queuedTexts(await jobs, admission, asked) }
+      return { queue: await queuedTexts(await jobs, asked) }
     }
     await allocation(caller, admission.gateway.usage)
     if (isQueued) {

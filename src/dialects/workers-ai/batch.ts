@@ -1,10 +1,9 @@
-import { createInterface } from 'node:readline'
-import { Readable } from 'node:stream'
 import type { Static } from 'typebox'
-import type { Admission, LabelScore } from '../../gateway/admission.ts'
+import type { LabelScore } from '../../gateway/admission.ts'
 import type { Caller } from '../../gateway/caller.ts'
 import type { BatchRow } from '../../jobs/batches/batches.ts'
 import { JOB_RESULT_NAME } from '../../jobs/batches/finish.ts'
+import { readLines } from '../../jobs/batches/lines.ts'
 import { jobStatus } from '../../jobs/classification-jobs.ts'
 import type { Jobs } from '../../jobs/jobs.ts'
 import type { QueueBody } from './schemas.ts'
@@ -36,7 +35,6 @@ export async function queueTexts(
  */
 export async function queuedTexts(
   { classificationJobs, files }: Jobs,
-  admission: Admission,
   { accountId, requestId }: { accountId: string; requestId: string },
 ) {
   const job = await classificationJobs.get(accountId, requestId)
@@ -44,23 +42,33 @@ export async function queuedTexts(
   if (status === 'queued') return { status: 'queued' as const }
   if (status === 'processing') return { status: 'running' as const }
   const file = await classificationJobs.result(accountId, requestId, JOB_RESULT_NAME)
-  const { labels } = admission.model(job.model!).model
   const responses: ReturnType<typeof responseOf>[] = []
-  for await (const line of createInterface({ input: Readable.from(files.read(file)) })) {
-    responses.push(responseOf(JSON.parse(line) as ResultLine, labels))
+  for await (const line of readLines(files.read(file), { maxLineBytes: MAX_LINE_BYTES })) {
+    if ('text' in line) responses.push(responseOf(JSON.parse(line.text) as ResultLine))
   }
   return { responses: responses.toSorted((a, b) => a.id - b.id), usage: usageOf(job) }
 }
 
-/** What a job's results hold for a text. */
-type ResultLine = { index: number; reference?: string } & ({ scores: LabelScore[] } | { error: { message: string } })
+/** A line has a text's labels and its reference, never the text. */
+const MAX_LINE_BYTES = 1024 * 1024
 
-function responseOf(line: ResultLine, labels: readonly string[]) {
+/** What a job's results hold for a text. */
+type ResultLine = { index: number; reference?: string } & (
+  | {
+      /** best first */
+      scores: LabelScore[]
+      /** the same, in the model's order of labels */
+      probs: number[]
+    }
+  | { error: { message: string } }
+)
+
+function responseOf(line: ResultLine) {
   const { index: id, reference = null } = line
   if ('error' in line)
     return { id, result: {}, success: false, errors: [{ message: line.error.message }], external_reference: reference }
-  // A job ranks them; this API has them in the model's order.
-  const result = line.scores.toSorted((a, b) => labels.indexOf(a.label) - labels.indexOf(b.label))
+  const { scores, probs } = line
+  const result = scores.toSorted((a, b) => probs.indexOf(a.score) - probs.indexOf(b.score))
   return { id, result, success: true, external_reference: reference }
 }
 
