@@ -168,6 +168,7 @@ export async function startServer(config: Config): Promise<Server> {
     responders: createResponders({
       engine,
       directory,
+      revisions,
       configuration: classifier.upstreams,
       sharedAmong: cache.sharedAmong,
       keyOf: config.variable,

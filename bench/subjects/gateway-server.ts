@@ -64,6 +64,7 @@ const admission = createAdmission({
   responders: createResponders({
     engine,
     directory,
+    revisions,
     configuration: upstreams,
     sharedAmong: cache.sharedAmong,
     keyOf: () => undefined,

@@ -47,7 +47,7 @@ export function createAnswering(options: {
     const nothing = { candidates, known: inputs.map(() => undefined) }
     for (const candidate of candidates) {
       if (!keeps(candidate, question.cache)) continue
-      const found = cache.find({ accountId, servedBy: candidate.servedBy, activation }, inputs)
+      const found = cache.find({ accountId, weights: candidate.weights, activation }, inputs)
       if (!found.includes(undefined) || candidates.length === 1) return { candidates: [candidate], known: found }
     }
     return nothing
@@ -64,10 +64,10 @@ export function createAnswering(options: {
         return { servedBy: candidates[0]!.servedBy, results: known as Classification[], computed: [] }
       const question = { accountId, activation, inputs: missing, onComputed }
       const { candidate, results: computed } = await firstAnswer(candidates, question, signal, onFailure)
-      const { servedBy } = candidate
+      const { servedBy, weights } = candidate
       if (keeps(candidate, lookup.cache)) {
         for (const [index, result] of computed.entries())
-          cache.keep({ accountId, servedBy, activation }, missing[index]!, result)
+          cache.keep({ accountId, weights, activation }, missing[index]!, result)
       }
       const fresh = computed.values()
       return { servedBy, results: known.map((result) => result ?? fresh.next().value!), computed }

@@ -16,8 +16,8 @@ export type CacheMode = 'auto' | 'force' | 'skip'
 /** What one account's answers are found by, the text aside. */
 export type CacheScope = {
   accountId: string
-  /** the model whose weights answer */
-  servedBy: string
+  /** what answers, and which weights of that name */
+  weights: string
   activation: string | undefined
 }
 
@@ -58,11 +58,11 @@ export function createResultCache(options: { maxBytes: number; shared: boolean }
   const results = new LRUCache<string, Classification>({ maxSize: maxBytes, sizeCalculation: sizeOf })
 
   /** A digest, so that no text stays in memory; of JSON, which keeps its parts apart and half surrogates different. */
-  function keyOf({ accountId, servedBy, activation }: CacheScope, { text, pair, limit }: TextInput): string {
+  function keyOf({ accountId, weights, activation }: CacheScope, { text, pair, limit }: TextInput): string {
     const owner = ownerOf(accountId)
     return hash(
       'sha256',
-      JSON.stringify([owner, clearings.of(owner), servedBy, activation, text, pair, limit]),
+      JSON.stringify([owner, clearings.of(owner), weights, activation, text, pair, limit]),
       'base64',
     )
   }

@@ -20,6 +20,8 @@ export type Question = {
 export type Candidate = {
   /** what answers: a model of this server, or `<upstream>:<its model>` */
   servedBy: string
+  /** what its results are kept under: as much, and which weights of that name */
+  weights: string
   /** whether these are weights of ours, which say the same every time */
   isLocal: boolean
   /** what a request costs the operator there, in micro-dollars */

@@ -1,4 +1,5 @@
 import type { CatalogModel } from '../catalog/catalog.ts'
+import type { Revisions } from '../catalog/revisions.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { Candidate } from './candidates.ts'
 import { createLatency } from './latency.ts'
@@ -40,12 +41,13 @@ const LOCAL_PROVIDER = 'local'
 export function createResponders(options: {
   engine: Engine
   directory: ModelDirectory
+  revisions: Revisions
   configuration: UpstreamsConfiguration
   /** whose texts share a computation */
   sharedAmong: (accountId: string) => string
   keyOf: (variable: string) => string | undefined
 }): Responders {
-  const { engine, directory, configuration, sharedAmong, keyOf } = options
+  const { engine, directory, revisions, configuration, sharedAmong, keyOf } = options
   const latency = createLatency()
   const settings = new Map(configuration.models.map(({ id, candidates }) => [id, candidates]))
   const upstreams = new Map(
@@ -58,6 +60,7 @@ export function createResponders(options: {
   function local(servedBy: string, { costMicros = 0, quality = 0 }: Merits = {}): Candidate {
     return {
       servedBy,
+      weights: `${servedBy}@${revisions.markOf(servedBy)}`,
       isLocal: true,
       costMicros,
       quality,
@@ -113,6 +116,7 @@ function remote(
   const { costMicros = 0, quality = 0, labelsThere = model.labels } = chosen
   return {
     servedBy: `${upstream.name}:${chosen.model}`,
+    weights: `${upstream.name}:${chosen.model}`,
     isLocal: false,
     costMicros,
     quality,

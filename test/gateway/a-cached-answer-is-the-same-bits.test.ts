@@ -82,7 +82,7 @@ const RESULT = {
   truncated: false,
   timings: { tokenizeMs: 1, queueMs: 1, inferenceMs: 1 },
 }
-const scopeOf = (accountId: string) => ({ accountId, servedBy: MODEL, activation: undefined })
+const scopeOf = (accountId: string) => ({ accountId, weights: `${MODEL}@1`, activation: undefined })
 const text = { text: 'whose?' }
 
 it('an account finds only its own, and clears only its own', () => {
@@ -93,6 +93,12 @@ it('an account finds only its own, and clears only its own', () => {
   cache.clear('one')
   expect(cache.find(scopeOf('one'), [text])).toEqual([undefined])
   expect(cache.find(scopeOf('two'), [text])[0]).toMatchObject({ tokens: 3 })
+})
+
+it('other weights under the same name have results of their own', () => {
+  const cache = createResultCache({ maxBytes: 1e6, shared: false })
+  cache.keep(scopeOf('one'), text, RESULT)
+  expect(cache.find({ ...scopeOf('one'), weights: `${MODEL}@2` }, [text])).toEqual([undefined])
 })
 
 it('accounts share where the operator says so', () => {
