@@ -56,6 +56,7 @@ const MAY_IMPORT = {
     '^src/convert/convert\\.ts$',
     '^src/engine/engine\\.ts$',
     '^src/gateway/',
+    '^src/jobs/files/open-contents\\.ts$',
     '^src/store/',
   ],
 }

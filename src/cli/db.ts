@@ -4,6 +4,7 @@ import { type ArgsDef, defineCommand } from 'citty'
 import { SingleBar } from 'cli-progress'
 import type { Config } from '../config.ts'
 import { keepRestoredSecret, secretsBesideStore } from '../gateway/key-secret.ts'
+import { openContents } from '../jobs/files/open-contents.ts'
 import { dumpStore } from '../store/dump/dump.ts'
 import type { Progress } from '../store/dump/format.ts'
 import { parseLines } from '../store/dump/lines.ts'
@@ -60,7 +61,7 @@ async function dump(config: Config, file: string, json: boolean): Promise<void> 
     const end = { rows: 0, contents: 0 }
     const lines = dumpStore(store, {
       secrets: secretsBesideStore({ kind: store.kind, dataDir: config.dataDir }),
-      contents: undefined,
+      openContents: async (transaction) => openContents({ kind: store.kind, db: transaction }, config.dataDir),
       onProgress: bar.show,
     })
     async function* text() {
@@ -83,7 +84,7 @@ async function restore(config: Config, file: string, json: boolean): Promise<voi
     const bar = createBar()
     const source = file === '-' ? process.stdin : createReadStream(file)
     const { rows, contents, migrations } = await restoreStore(store, parseLines(decompressed(source)), {
-      contents: undefined,
+      openContents: async (transaction) => openContents({ kind: store.kind, db: transaction }, config.dataDir),
       keepSecrets: async (secrets, transaction) =>
         keepRestoredSecret(transaction, secrets, { kind: store.kind, dataDir: config.dataDir }),
       onProgress: bar.show,

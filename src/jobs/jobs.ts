@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { abandonedBatches, releaseAllLeases } from '../store/batches.ts'
 import type { Store } from '../store/store.ts'
 import { deleteDeliveriesOlderThan, deleteEventsOlderThan, overdueDeliveries } from '../store/webhooks.ts'
@@ -6,9 +5,8 @@ import { type Batches, createBatches } from './batches/batches.ts'
 import type { Operations } from './batches/operations.ts'
 import { type BatchWork, workOnBatch } from './batches/worker.ts'
 import { type ClassificationJobs, createClassificationJobs } from './classification-jobs.ts'
-import { createChunkContents } from './files/chunk-contents.ts'
-import { openDiskContents } from './files/disk-contents.ts'
 import { createFiles, type Files } from './files/files.ts'
+import { openContents } from './files/open-contents.ts'
 import { openQueue, type Queue } from './queue.ts'
 import { openSignedLinks, type SignedLinks } from './signed-links.ts'
 import { type DeliveryWork, deliver } from './webhooks/deliver.ts'
@@ -67,8 +65,7 @@ const OVERDUE_MINUTES = 5
 /** Opens files, batches, jobs and webhooks on a store, and takes up what an earlier process left. */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { store, onError } = options
-  const contents =
-    store.kind === 'embedded' ? await openDiskContents(join(options.dataDir, 'files')) : createChunkContents(store)
+  const contents = await openContents(store, options.dataDir)
   const queue = await openQueue(store, ['batch', 'webhook'], { onError })
   const files = createFiles(store, contents)
   const context = {

@@ -1,9 +1,12 @@
 import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { openContents } from '../../src/jobs/files/open-contents.ts'
 import { dumpStore } from '../../src/store/dump/dump.ts'
 import { parseLines } from '../../src/store/dump/lines.ts'
 import { restoreStore } from '../../src/store/dump/restore.ts'
@@ -13,6 +16,13 @@ import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
 const PAIRS = STORE_KINDS.flatMap((from) => STORE_KINDS.map((to) => ({ from, to })))
 
 const ROWS = 3000
+
+/** More than a piece of a dump, and of a row. */
+const FILE = randomBytes(700_001)
+
+const NO_CONTENTS = async () => {
+  throw new Error('there are none')
+}
 
 /** Rows in no useful order: a sub-account comes before its parent, and texts hold whatever texts hold. */
 async function fill({ executeSql }: Store): Promise<void> {
@@ -24,19 +34,22 @@ async function fill({ executeSql }: Store): Promise<void> {
     insert into api_keys (id, account_id) values ('key_1', 'sa_1');
     insert into usage_calls (id, request_id, account_id, route, model, served_by, status, texts, tokens, cost_micros, latency_ms, created_at)
       select 'call_' || n, md5(n::text), 'sa_1', '/v1', 'm', 'm', 'ok', 1, n, n, n / 7.0, now() from generate_series(1, ${ROWS}) n;
+    insert into files (id, account_id, content_id, filename, purpose, bytes, sha256) values
+      ('file_1', 'acct_1', 'content_1', 'a.jsonl', 'batch', ${FILE.length}, '');
   `)
 }
 
 /** Every row of every table, as text. */
-async function contentsOf({ executeSql }: Store): Promise<Record<string, string[]>> {
+async function rowsOf({ executeSql }: Store): Promise<Record<string, string[]>> {
   const { rows: tables } = await executeSql(
     "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1",
   )
   const all: Record<string, string[]> = {}
   for (const { name } of tables as { name: string }[]) {
     const { rows } = await executeSql(`select t::text as row from ${name} t`)
-    // When a step was taken is each store's own.
-    if (name !== 'schema_migrations') all[name] = rows.map(({ row }) => row as string).toSorted()
+    // When a step was taken is each store's own, and so is where the bytes of files lie.
+    if (name !== 'schema_migrations' && name !== 'file_chunks')
+      all[name] = rows.map(({ row }) => row as string).toSorted()
   }
   return all
 }
@@ -45,6 +58,7 @@ function valence(place: StorePlace, args: string[], input?: Buffer) {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['src/cli/valence.ts', 'db', ...args], {
     env: { ...process.env, ...place.env },
     timeout: 25_000,
+    maxBuffer: 64 * 1024 * 1024,
     ...(input && { input }),
   })
   return { status, stdout, stderr: stderr.toString() }
@@ -52,7 +66,7 @@ function valence(place: StorePlace, args: string[], input?: Buffer) {
 
 function restored(store: Store, dump: string) {
   return restoreStore(store, parseLines(Readable.from([Buffer.from(dump)])), {
-    contents: undefined,
+    openContents: NO_CONTENTS,
     keepSecrets: async () => {},
   })
 }
@@ -61,14 +75,18 @@ async function filledPlace(kind: 'embedded' | 'postgres') {
   const place = await storePlace(kind)
   const store = await place.open()
   await fill(store)
-  const contents = await contentsOf(store)
+  const files = await openContents(store, place.dataDir)
+  await files.write('content_1', Readable.from([FILE.subarray(0, 1000), FILE.subarray(1000)]), {
+    maxBytes: FILE.length,
+  })
+  const rows = await rowsOf(store)
   await store.close()
-  return { place, contents }
+  return { place, rows }
 }
 
 describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
   it('every row arrives, through a compressed file', async () => {
-    const { place, contents } = await filledPlace(from)
+    const { place, rows: filled } = await filledPlace(from)
     await using source = place
     await using target = await storePlace(to, { empty: true })
     const file = join(source.dataDir, 'dump.gz')
@@ -81,7 +99,9 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
 
     expect(valence(target, ['restore', file])).toMatchObject({ status: 0, stderr: '' })
     const store = await target.open()
-    expect(await contentsOf(store)).toEqual(contents)
+    expect(await rowsOf(store)).toEqual(filled)
+    const files = await openContents(store, target.dataDir)
+    expect(await buffer(files.read('content_1', 0))).toEqual(FILE)
     await expect(store.executeSql("insert into api_keys (id, account_id) values ('k', 'none')")).rejects.toMatchObject({
       code: '23503',
     })
@@ -105,8 +125,10 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     await using target = await storePlace(kind, { empty: true })
     const store = await source.open()
     await fill(store)
+    await store.executeSql('delete from files')
     const lines: string[] = []
-    for await (const line of dumpStore(store, { secrets: {}, contents: undefined })) lines.push(JSON.stringify(line))
+    for await (const line of dumpStore(store, { secrets: {}, openContents: NO_CONTENTS }))
+      lines.push(JSON.stringify(line))
     const dump = `${lines.join('\n')}\n`
     const newer = JSON.stringify({ ...JSON.parse(lines[0]!), migrations: [9999] })
     const empty = await openUnmigrated(target)
@@ -123,7 +145,7 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
       expect((await empty.executeSql("select to_regclass('accounts') as table")).rows).toEqual([{ table: null }])
     }
     await restored(empty, dump)
-    expect(await contentsOf(empty)).toEqual(await contentsOf(store))
+    expect(await rowsOf(empty)).toEqual(await rowsOf(store))
     await empty.close()
   })
 

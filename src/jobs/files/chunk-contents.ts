@@ -7,7 +7,7 @@ import { measured } from './measured.ts'
 const CHUNK_BYTES = 262_144
 
 /** Contents in rows of the database, for a store that several machines share. */
-export function createChunkContents({ db }: Store): Contents {
+export function createChunkContents({ db }: Pick<Store, 'db'>): Contents {
   return {
     async write(id, source, { maxBytes }) {
       const pieces = measured(source, maxBytes)

@@ -2,12 +2,12 @@ import { type ControlledTransaction, sql } from 'kysely'
 import type { Database } from '../database.ts'
 import { migrationsOf } from '../migrate.ts'
 import type { Store } from '../store.ts'
-import { type Contents, FORMAT, type Line, type Progress, type RowLine, VERSION } from './format.ts'
+import { type Contents, FORMAT, type Line, type OpenContents, type Progress, type RowLine, VERSION } from './format.ts'
 import { type Table, tablesOf } from './tables.ts'
 
 export type DumpOptions = {
   secrets: Record<string, string>
-  contents: Contents | undefined
+  openContents: OpenContents
   onProgress?: (progress: Progress) => void
 }
 
@@ -21,7 +21,7 @@ const PIECE_BYTES = 192 * 1024
 
 /** The lines of a dump, as the store was at one moment, whatever is written meanwhile. */
 export async function* dumpStore(store: Store, options: DumpOptions): AsyncGenerator<Line> {
-  const { secrets, contents, onProgress = () => {} } = options
+  const { secrets, openContents, onProgress = () => {} } = options
   const transaction = await store.db
     .startTransaction()
     .setIsolationLevel('repeatable read')
@@ -53,13 +53,25 @@ export async function* dumpStore(store: Store, options: DumpOptions): AsyncGener
       }
       for (const name of table.sequences) yield await sequenceLine(transaction, name)
     }
-    // They are written once and never changed, so those that are there now are those of the tables, and a few that are not yet.
-    const ids = (await contents?.ids()) ?? []
-    for (const id of ids) yield* contentLines(contents!, id)
+    const ids = await contentIdsOf(transaction, tables)
+    if (ids.length > 0) {
+      const contents = await openContents(transaction)
+      for (const id of ids) yield* contentLines(contents, id)
+    }
     yield { end: true, rows, contents: ids.length }
   } finally {
     await transaction.rollback().execute()
   }
+}
+
+/** The contents that files have, and those that batches still read. */
+async function contentIdsOf(transaction: ControlledTransaction<Database>, tables: readonly Table[]): Promise<string[]> {
+  if (!tables.some(({ name }) => name === 'files')) return []
+  const { rows } = await sql<{ id: string }>`
+    select content_id as id from files
+    union select input_content_id from batches where status in ('validating', 'in_progress', 'finalizing', 'cancelling')
+    order by 1`.execute(transaction)
+  return rows.map(({ id }) => id)
 }
 
 async function countOf(transaction: ControlledTransaction<Database>, table: string): Promise<number> {
@@ -100,7 +112,7 @@ async function sequenceLine(transaction: ControlledTransaction<Database>, name: 
 async function* contentLines(contents: Contents, id: string): AsyncGenerator<Line> {
   yield { content: id }
   let rest: Buffer = Buffer.alloc(0)
-  for await (const piece of contents.read(id)) {
+  for await (const piece of contents.read(id, 0)) {
     rest = Buffer.concat([rest, piece])
     for (; rest.length >= PIECE_BYTES; rest = rest.subarray(PIECE_BYTES))
       yield rest.subarray(0, PIECE_BYTES).toString('base64')

@@ -1,3 +1,6 @@
+import type { Kysely } from 'kysely'
+import type { Database } from '../database.ts'
+
 /**
  * A dump: JSON, one value a line, in this order. It holds values as PostgreSQL writes them in text, which no version and no kind
  * of store reads differently.
@@ -36,10 +39,12 @@ export type Progress = { rows: number; totalRows: number }
 
 /** Where the bytes of files lie, beside the tables. */
 export type Contents = {
-  ids(): Promise<string[]>
-  read(id: string): AsyncIterable<Uint8Array>
-  write(id: string, source: AsyncIterable<Uint8Array>): Promise<unknown>
+  read(id: string, fromByte: number): AsyncIterable<Uint8Array>
+  write(id: string, source: AsyncIterable<Uint8Array>, limits: { maxBytes: number }): Promise<unknown>
 }
+
+/** Gives the contents as a transaction sees them. */
+export type OpenContents = (db: Kysely<Database>) => Promise<Contents>
 
 /** Tables that a dump does not have: the steps are in its head, and contents in lines of their own. */
 export const LEFT_OUT: readonly string[] = ['schema_migrations', 'file_chunks']

@@ -4,12 +4,12 @@ import { applyMigrations, type Migration, migrate } from '../migrate.ts'
 import { MIGRATIONS } from '../migrations/all.ts'
 import type { Store } from '../store.ts'
 import { StoreError } from '../store-error.ts'
-import { type Contents, FORMAT, type Head, type Progress, VERSION } from './format.ts'
+import { type Contents, FORMAT, type Head, type OpenContents, type Progress, VERSION } from './format.ts'
 import { cutOff } from './lines.ts'
 import { type Table, tablesOf } from './tables.ts'
 
 export type RestoreOptions = {
-  contents: Contents | undefined
+  openContents: OpenContents
   /** puts the secrets of the dump where they belong, when the rows are there */
   keepSecrets: (secrets: Record<string, string>, transaction: Transaction<Database>) => Promise<void>
   onProgress?: (progress: Progress) => void
@@ -31,7 +31,7 @@ const BATCH_CHARACTERS = 1024 * 1024
 export async function restoreStore(
   store: Store,
   lines: AsyncGenerator,
-  { contents, keepSecrets, onProgress = () => {} }: RestoreOptions,
+  { openContents, keepSecrets, onProgress = () => {} }: RestoreOptions,
 ): Promise<Restored> {
   const head = headFrom((await lines.next()).value)
   const known = new Map(MIGRATIONS.map((migration) => [migration.id, migration]))
@@ -49,7 +49,7 @@ export async function restoreStore(
     )
     const loosened = await loosen(transaction)
     const counts = await load(transaction, lines, {
-      contents,
+      openContents: async () => openContents(transaction),
       onRows: (rows) => onProgress({ rows, totalRows: head.rows }),
     })
     await loosened.tighten()
@@ -108,12 +108,13 @@ async function loosen(transaction: Transaction<Database>): Promise<{ tighten(): 
 async function load(
   transaction: Transaction<Database>,
   lines: AsyncGenerator,
-  { contents, onRows }: Pick<RestoreOptions, 'contents'> & { onRows: (rows: number) => void },
+  { openContents, onRows }: { openContents: () => Promise<Contents>; onRows: (rows: number) => void },
 ): Promise<{ rows: number; contents: number }> {
   const tables = new Map((await tablesOf(transaction)).map((table) => [table.name, table]))
   let rows = 0
   let written = 0
   let table: TableLoad | undefined
+  let contents: Contents | undefined
   let next = await lines.next()
   while (!next.done) {
     const line = next.value
@@ -128,7 +129,8 @@ async function load(
       await sql`select setval(${line.sequence}::regclass, ${line.value}::bigint, ${line.called})`.execute(transaction)
     } else if (isLine(line, 'content')) {
       const after: { next?: IteratorResult<unknown> } = {}
-      await contents?.write(String(line.content), bytesOf(lines, after))
+      contents ??= await openContents()
+      await contents.write(String(line.content), bytesOf(lines, after), { maxBytes: Number.MAX_SAFE_INTEGER })
       written++
       next = after.next ?? (await lines.next())
       continue
