@@ -147,6 +147,14 @@ describe('the cloudflare client from npm', () => {
     expect(error).toMatchObject({ status: 400, errors: [{ code: 5007 }] })
   })
 
+  it('knows every answer by its ids', async () => {
+    const answers = [client.ai.models.list({ account_id: ACCOUNT }), client.user.tokens.verify()]
+    for (const { headers } of await Promise.all(answers.map((answer) => answer.asResponse()))) {
+      expect(headers.get('cf-ai-req-id')).toBe(headers.get('x-request-id'))
+      expect(headers.get('cf-ray')).toMatch(/^[0-9a-f]{16}-LCL$/)
+    }
+  })
+
   it('lists tasks and authors', async () => {
     const tasks: unknown[] = []
     for await (const task of client.ai.tasks.list({ account_id: ACCOUNT })) tasks.push(task)

@@ -6,7 +6,6 @@ import type { Jobs } from '../../jobs/jobs.ts'
 import { callOf, describeAnswer, tagOf } from '../dialect.ts'
 import type { Allocation } from './allocation.ts'
 import { queuedTexts, queueTexts } from './batch.ts'
-import { identityOf } from './identity.ts'
 import { neuronsOf } from './neurons.ts'
 import type { AnyRunBody } from './schemas.ts'
 
@@ -21,13 +20,12 @@ export type Run = {
 /** A text's scores in the model's order of labels, or how far queued texts are. */
 export type RunResult = { scores: LabelScore[] } | { queue: object }
 
-/** Runs a model, and says in Cloudflare's headers which request it was and what it counts. */
+/** Runs a model, and says in Cloudflare's header what it counts. */
 export type RunModel = (run: Run, request: FastifyRequest, reply: FastifyReply) => Promise<RunResult>
 
 export function createRunModel(admission: Admission, allocation: Allocation, jobs: Promise<Jobs>): RunModel {
   return async ({ model, body, isQueued }, request, reply) => {
     const { caller } = request
-    reply.headers(identityOf(request.id))
     if ('request_id' in body) {
       const asked = { accountId: caller.accountId, requestId: body.request_id }
       return { queue: await queuedTexts(await jobs, asked) }

@@ -6,7 +6,7 @@ import { ValenceError } from '../../errors.ts'
 import type { Admission, LabelScore } from '../../gateway/admission.ts'
 import type { RunModel, RunResult } from './answer.ts'
 import { type BindingForm, modelIn, readBindingBody } from './binding-body.ts'
-import { identityOf } from './identity.ts'
+import { sendIdentity } from './identity.ts'
 import { listModels } from './model-list.ts'
 import { AnyRunBody, BindingError, LabelScores, ModelSearch, ModelSearchAnswer } from './schemas.ts'
 
@@ -31,6 +31,7 @@ const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
 /** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
 export function bindingRoutes(admission: Admission, run: RunModel): FastifyPluginAsyncTypebox {
   return async (app) => {
+    app.addHook('onRequest', sendIdentity)
     app.decorateRequest('bindingForm', 'plain')
     app.decorateRequest('isQueued', false)
 
@@ -82,10 +83,7 @@ export function bindingRoutes(admission: Admission, run: RunModel): FastifyPlugi
             request.query = Object.fromEntries(searchParams)
           },
         },
-        async (request, reply) => {
-          reply.headers(identityOf(request.id))
-          return listModels(admission.models(), request.query)
-        },
+        async (request) => listModels(admission.models(), request.query),
       )
     }
   }

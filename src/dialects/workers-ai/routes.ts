@@ -4,6 +4,7 @@ import type { Admission } from '../../gateway/admission.ts'
 import { byScore } from '../dialect.ts'
 import type { RunModel, RunResult } from './answer.ts'
 import { catalogRoutes } from './catalog-routes.ts'
+import { sendIdentity } from './identity.ts'
 import { AnyRunBody, ErrorBody, ItemsAnswer, RunAnswer, RunParams, RunQuery } from './schemas.ts'
 import { tokenRoutes } from './token-routes.ts'
 
@@ -12,6 +13,7 @@ export function workersAiRoutes(
   { answersItems, run }: { answersItems: boolean; run: RunModel },
 ): FastifyPluginAsyncTypebox {
   return async (app) => {
+    app.addHook('onRequest', sendIdentity)
     app.post(
       '/client/v4/accounts/:account/ai/run/*',
       {

@@ -76,6 +76,22 @@ class CloudflareClient(unittest.TestCase):
         self.assertEqual(error.code, 5007)
         self.assertIn("No such model @cf/huggingface/no-such-model or task", error.message)
 
+    def test_raises_not_found_error_7000(self):
+        with self.assertRaises(cloudflare.NotFoundError) as caught:
+            self.client.get("/no/such/endpoint", cast_to=object)
+        self.assertEqual([error.code for error in caught.exception.errors], [7000])
+
+    def test_raises_an_api_status_error_3006_for_a_text_that_is_too_large(self):
+        with self.assertRaises(cloudflare.APIStatusError) as caught:
+            self.run_model(text="x" * 3_000_000)
+        self.assertEqual(caught.exception.status_code, 413)
+        self.assertEqual([error.code for error in caught.exception.errors], [3006])
+
+    def test_raises_bad_request_error_6003_for_a_malformed_authorization(self):
+        with self.assertRaises(cloudflare.BadRequestError) as caught:
+            self.client.user.tokens.verify(extra_headers={"Authorization": KEY})
+        self.assertEqual([error.code for error in caught.exception.errors], [6003])
+
     def test_raises_authentication_error_10000(self):
         with self.assertRaises(cloudflare.AuthenticationError) as caught:
             self.run_model(client=client_with(WRONG_KEY))
