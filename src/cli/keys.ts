@@ -62,7 +62,7 @@ export const keys = defineCommand({
         refuseArguments('keys list', args)
         await withGateway(config, async (gateway) => {
           const { id } = await gateway.accounts.find({ id: args.account ?? LOCAL_ACCOUNT_ID, reach: 'all' })
-          const rows = await gateway.keys.list(id, { limit: MOST_LISTED, after: undefined })
+          const rows = await gateway.keys.list(id, { limit: MOST_LISTED, after: undefined }, { withAdmin: true })
           printLines(rows.map((row) => (args.json ? JSON.stringify(asJson(row)) : inWords(row))))
           if (rows.length === 0 && !args.json) console.error(`${id} has no keys.`)
         })

@@ -33,7 +33,7 @@ export type Keys = {
    */
   find(which: { id: string; reach: Reach }): Promise<KeyRow>
   /** those that are not revoked, the newest first */
-  list(accountId: string, page: Page): Promise<KeyRow[]>
+  list(accountId: string, page: Page, which: { withAdmin: boolean }): Promise<KeyRow[]>
   /** @throws ValenceError `not_found` */
   update(which: KeyName, fields: Partial<KeyFields>): Promise<KeyRow>
   /** @throws ValenceError `not_found` */
@@ -56,7 +56,7 @@ type KeyName = { id: string; accountId: string }
 export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>, changed: () => Promise<void>): Keys {
   async function find({ id, reach }: { id: string; reach: Reach }): Promise<KeyRow> {
     const { store } = await opened
-    return (await findKey(store.db, { id, reach })) ?? notFound(id)
+    return (await findKey(store.db, { id, reach })) ?? noSuchKey(id)
   }
 
   const get = ({ id, accountId }: KeyName) => find({ id, reach: accountId })
@@ -83,24 +83,24 @@ export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>,
       return isFirst ? secret : undefined
     },
     find,
-    async list(accountId, page) {
-      return listKeys((await opened).store.db, accountId, page)
+    async list(accountId, page, which) {
+      return listKeys((await opened).store.db, { accountId, ...which }, page)
     },
     async update(which, fields) {
       const { store } = await opened
-      if (!(await updateKey(store.db, which, fields))) notFound(which.id)
+      if (!(await updateKey(store.db, which, fields))) noSuchKey(which.id)
       await changed()
       return get(which)
     },
     async revoke(which) {
       const { store } = await opened
-      if (!(await revokeKey(store.db, which))) notFound(which.id)
+      if (!(await revokeKey(store.db, which))) noSuchKey(which.id)
       await changed()
     },
     async rotate(which, owner) {
       const { store, format } = await opened
       const { revoked_at: revokedAt } = await get(which)
-      if (revokedAt !== null) notFound(which.id)
+      if (revokedAt !== null) noSuchKey(which.id)
       const secret = format.create()
       await store.db.transaction().execute(async (trx) => {
         await insertNextSecret(trx, which.id, { hash: format.hash(secret), hint: keyHint(secret) })
@@ -117,6 +117,7 @@ export function createKeys(opened: Promise<{ store: Store; format: KeyFormat }>,
 
 const NO_SCOPE = { allowedModels: null, monthlyCapMicros: null, requestsPerMinute: null, expiresAt: null }
 
-function notFound(id: string): never {
+/** @throws ValenceError `not_found` */
+export function noSuchKey(id: string): never {
   throw new ValenceError('not_found', `There is no key ${JSON.stringify(id.slice(0, 100))}.`)
 }

@@ -55,10 +55,15 @@ export async function findKey(db: Kysely<Database>, { id, reach }: { id: string;
     .executeTakeFirst()
 }
 
-export async function listKeys(db: Kysely<Database>, accountId: string, { limit, after }: Page) {
+export async function listKeys(
+  db: Kysely<Database>,
+  { accountId, withAdmin }: { accountId: string; withAdmin: boolean },
+  { limit, after }: Page,
+) {
   return keys(db)
     .where('api_keys.account_id', '=', accountId)
     .where('api_keys.revoked_at', 'is', null)
+    .$if(!withAdmin, (query) => query.where('api_keys.is_admin', '=', false))
     .$if(after !== undefined, (query) =>
       query.where(({ eb, refTuple, selectFrom }) =>
         eb(

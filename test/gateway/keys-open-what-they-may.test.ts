@@ -216,6 +216,17 @@ it('an open server takes any key, but none that has ended', async () => {
   expect((await clientOf(open, 'anything').classify()).status).toBe(200)
   expect((await clientOf(open, key).classify()).status).toBe(200)
   expect((await clientOf(open, revoked.key).classify()).status).toBe(401)
-  expect((await clientOf(open, 'anything').get('/v1/accounts')).status).toBe(403)
+  // Whoever is let in is no operator, and cannot become one.
+  const stranger = clientOf(open, 'anything')
+  expect((await stranger.get('/v1/accounts')).status).toBe(403)
+  expect((await stranger.get('/v1/keys')).body).toMatchObject({ data: [] })
+  expect((await stranger.post('/v1/keys', { is_admin: true })).status).toBe(403)
+  const { data } = (await clientOf(open, closed.adminKey).get('/v1/keys')).body as { data: WithKey[] }
+  expect(data).toHaveLength(1)
+  const admin = `/v1/keys/${data[0]!.id}`
+  expect((await stranger.get(admin)).status).toBe(404)
+  expect((await stranger.post(`${admin}/rotate`)).status).toBe(404)
+  expect((await stranger.patch(admin, { rate_limit_rpm: 1 })).status).toBe(404)
+  expect((await stranger.delete(admin)).status).toBe(404)
   await open.stop()
 })

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission } from '../../gateway/admission.ts'
 import { type Caller, walletOf } from '../../gateway/caller.ts'
-import type { KeyRow } from '../../gateway/keys.ts'
+import { type KeyRow, noSuchKey } from '../../gateway/keys.ts'
 import { refuseUnlessAdmin, refuseUnlessManager } from '../../gateway/scopes.ts'
 import { keyFields, keyObject, newKeyFields } from './account-objects.ts'
 import { ById, Deleted, ERRORS, Key, KeyBody, KeyChanges, KeyListQuery, listOf, NewKey } from './account-schemas.ts'
@@ -13,9 +13,14 @@ const TAGS = ['Keys']
 export function keyRoutes({ gateway }: Admission): FastifyPluginAsyncTypebox {
   const { keys, accounts } = gateway
 
-  /** A key of the caller's, of a sub-account of theirs, or, for the operator, of anybody. */
-  function keyWithin(caller: Caller, id: string): Promise<KeyRow> {
-    return keys.find({ id, reach: caller.isAdmin ? 'all' : caller.accountId })
+  /**
+   * A key of the caller's, of a sub-account of theirs, or, for the operator, of anybody. An operator's key is another
+   * operator's only: whoever could rotate it would be one.
+   */
+  async function keyWithin(caller: Caller, id: string): Promise<KeyRow> {
+    if (caller.isAdmin) return keys.find({ id, reach: 'all' })
+    const key = await keys.find({ id, reach: caller.accountId })
+    return key.is_admin ? noSuchKey(id) : key
   }
 
   /** @throws ValenceError `not_found` where the caller has nothing to do with the account */
@@ -51,7 +56,8 @@ export function keyRoutes({ gateway }: Admission): FastifyPluginAsyncTypebox {
       async ({ caller, query }) => {
         refuseUnlessManager(caller)
         const page = pageOf(query)
-        return listed(await keys.list(await accountWithin(caller, query.account_id), page), page, keyObject)
+        const accountId = await accountWithin(caller, query.account_id)
+        return listed(await keys.list(accountId, page, { withAdmin: caller.isAdmin }), page, keyObject)
       },
     )
 
