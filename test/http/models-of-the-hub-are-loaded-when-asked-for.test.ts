@@ -61,7 +61,7 @@ it('each family is fetched, converted and loaded by its id, once, whoever asks f
       post(`${server!.url}/hf-inference/models/${encodeURIComponent(name)}`, { inputs: 'w1 w2 w3' }),
     ])
     expect(first.map(({ status }) => status)).toEqual(first.map(() => 200))
-    const { body, headers } = first[0]!
+    const { body, headers } = first[0]
     const [ranking] = body as { label: string; score: number }[][]
     for (const other of first.slice(1, 4)) expect(other.body).toEqual([ranking])
     expect(first[4]!.body).toMatchObject({ model: name, data: [{ label: ranking![0]!.label }] })
