@@ -1,8 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import Cloudflare, { type APIError } from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { addAccount, priced, clientOf as requestsWith, startKeyedServer } from '../support/accounts.ts'
 import { post } from '../support/http.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
+import { storePlace } from '../support/stores.ts'
 import { CLOUDFLARE_MODEL, failureOf, GOOD, KEY, WRONG_KEY } from './support.ts'
 
 const ACCOUNT = '0123456789abcdef0123456789abcdef'
@@ -99,25 +101,41 @@ describe('for a documented error the cloudflare client raises its own class', ()
       expect(seconds).toBeLessThanOrEqual(86_400)
     }))
 
-  it('429 3021, too many requests a minute, by whichever way in', () =>
-    withServer(['--require-keys', '--workers-ai-requests-per-minute', '2'], async (limited) => {
-      const key = (await firstKey(limited))!
-      const client = clientOf(limited, key)
+  it('403 5018, 429 3036 and 429 3021: not this model, no money left, too many requests a minute', async () => {
+    await using place = await storePlace('embedded')
+    const keyed = await startKeyedServer(place, [
+      ...['--workers', '1', '--workers-ai-requests-per-minute', '2'],
+      ...priced(place, 1_000_000),
+    ])
+    try {
+      const operator = requestsWith(keyed, keyed.adminKey)
+      const scoped = await operator.post('/v1/keys', { allowed_models: ['valence/*'] })
+      const scopedClient = clientOf(keyed, (scoped.body as { key: string }).key)
+      expectError(await failureOf(run(scopedClient, GOOD)), Cloudflare.PermissionDeniedError, 403, 5018)
+
+      const poor = await addAccount(keyed)
+      expectError(await failureOf(run(clientOf(keyed, poor.key), GOOD)), Cloudflare.RateLimitError, 429, 3036)
+
+      const eager = await addAccount(keyed)
+      const embedded = '@cf/valence/minilm-sst-2-int8'
+      const free = () => clientOf(keyed, eager.key).ai.run(embedded, { account_id: ACCOUNT, text: GOOD })
       const binding = () =>
         post(
-          `${limited.url}/run?version=3`,
+          `${keyed.url}/run?version=3`,
           { inputs: { text: GOOD } },
-          { 'cf-consn-model-id': CLOUDFLARE_MODEL, authorization: `Bearer ${key}` },
+          { 'cf-consn-model-id': embedded, authorization: `Bearer ${eager.key}` },
         )
-
-      // Twice the limit is let through in one burst.
+      // Twice the limit is let through in one burst, whichever way in.
       for (let sent = 0; sent < 2; sent++) {
-        await run(client, GOOD)
+        await free()
         expect((await binding()).status).toBe(200)
       }
-      expectError(await failureOf(run(client, GOOD)), Cloudflare.RateLimitError, 429, 3021)
+      expectError(await failureOf(free()), Cloudflare.RateLimitError, 429, 3021)
       expect(await binding()).toMatchObject({ status: 429, body: { internalCode: 3021 } })
-    }))
+    } finally {
+      await keyed.stop()
+    }
+  })
 })
 
 /** What a call throws that goes well for a while: what an account used is read once a second. */
@@ -130,10 +148,4 @@ async function eventually(call: () => PromiseLike<unknown>): Promise<unknown> {
     }
     await setTimeout(100)
   }
-}
-
-/** The operator's key, which a server that has none prints when its store is open. */
-async function firstKey(server: RunningServer): Promise<string | undefined> {
-  await expect.poll(server.output, { timeout: 20_000 }).toMatch(/sk-aig-\S+/)
-  return /sk-aig-\S+/.exec(server.output())?.[0]
 }
