@@ -62,12 +62,6 @@ export type Admission = {
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
-  /**
-   * Finds a model by whatever name a caller may use, which may also be one of an eval's winner.
-   *
-   * @throws ValenceError `model_not_found`
-   */
-  find(caller: Caller, name: string): Promise<ModelStatus>
   /** Counts what a model would read of a text, without running it. */
   countTokens(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>, text: string): Promise<number>
   /** which weights a model has: the Hub's commit, or a hash; undefined for who answers elsewhere */
@@ -209,7 +203,6 @@ export function createAdmission(options: {
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: statusOf,
-    find: async ({ accountId }, name) => statusOf(isEval(name) ? await winners.of(accountId, name) : name),
     revisionOf: (servedBy) => options.revisions.of(servedBy),
     countTokens: (call, text) => withModel(call, (model) => responders.candidatesOf(model)[0]!.countTokens(text)),
     gateway,

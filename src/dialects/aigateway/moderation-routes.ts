@@ -3,8 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import type { Admission } from '../../gateway/admission.ts'
-import type { Caller } from '../../gateway/caller.ts'
-import { callOf, describeAnswer } from '../dialect.ts'
+import { type CallContext, callOf, describeAnswer } from '../dialect.ts'
 import { CATEGORIES, canModerate, moderation } from './moderation-categories.ts'
 import { ErrorBody } from './schemas.ts'
 
@@ -63,11 +62,9 @@ export function moderationRoutes(admission: Admission): FastifyPluginAsyncTypebo
       async (request, reply) => {
         const { model, input } = request.body
         const inputs = [input].flat().map((each) => ({ text: typeof each === 'string' ? each : each.text }))
-        const answer = await admission.classify({
-          ...callOf(request, reply),
-          model: await modelThatModerates(admission, request.caller, model ?? undefined),
-          inputs,
-        })
+        const call = callOf(request, reply)
+        const judge = await modelThatModerates(admission, call, model ?? undefined)
+        const answer = await admission.classify({ ...call, model: judge, inputs })
         describeAnswer(reply, answer)
         return {
           id: `modr-${randomUUID()}`,
@@ -80,17 +77,17 @@ export function moderationRoutes(admission: Admission): FastifyPluginAsyncTypebo
 }
 
 /** @throws ValenceError where nothing here can judge: a label that means something else must not pass for a judgement */
-async function modelThatModerates(admission: Admission, caller: Caller, name: string | undefined): Promise<string> {
+async function modelThatModerates(admission: Admission, call: CallContext, name: string | undefined): Promise<string> {
   if (name === undefined || WHICHEVER.test(name)) {
     const found = admission.models().find(({ model }) => canModerate(model))
     if (found) return found.model.id
     throw new ValenceError(
       'model_not_found',
-      'No model here can moderate: none has labels such as toxic, threat or hate, and sentiment is something else. Add one, such as by --upstreams.',
+      'No model here can moderate: none has labels such as toxic, threat or hate, and sentiment is something else. Name one of the Hub, or add one by --models-dir or --upstreams.',
       { model: name ?? 'omni-moderation-latest' },
     )
   }
-  const { model } = await admission.find(caller, name)
+  const model = await admission.bring({ ...call, model: name })
   if (canModerate(model)) return model.id
   throw new ValenceError(
     'invalid_request',

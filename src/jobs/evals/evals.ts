@@ -17,7 +17,7 @@ export type Evals = {
    * Starts one; every text is a call of its own for every candidate, metered and charged like any other.
    *
    * @returns how it is when it has ended, or after `waitMs`, whichever comes first
-   * @throws ValenceError `model_not_found`, `busy`, `invalid_request`
+   * @throws ValenceError `busy`, `invalid_request`, and what `admission.bring` throws of a candidate
    */
   run(call: EvalCall, request: EvalRequest, waitMs: number): Promise<EvalRow>
   /** @throws ValenceError `not_found` */
@@ -43,8 +43,13 @@ const MAX_RUNNING = 8
 /** As many calls of one at once as leave room for others; one where speed is measured, as calls wait for one another. */
 const CALLS_AT_ONCE: Readonly<Record<Metric, number>> = { quality: 4, cost: 4, speed: 1 }
 
-/** A busy server is asked again, since an eval has time; after that the call counts as failed. */
-const BUSY_PAUSES_MS = [200, 1000, 5000]
+/** An eval has time, and what it measures is not how long a model takes to come. */
+const PATIENCE = { waitsForModel: true }
+
+/** What passes away is asked again, since an eval has time; after that the call counts as failed. */
+const PAUSES_MS = [200, 1000, 5000]
+
+const PASSES_AWAY = new Set(['busy', 'model_loading'])
 
 /** One that is not renewed for this long has died with its process. */
 const LEASE_MS = 60_000
@@ -55,7 +60,7 @@ const HOPELESS = new Set(['insufficient_credits', 'budget_exceeded', 'scope_exce
 
 export function createEvals(options: {
   opening: Promise<Store>
-  admission: Pick<Admission, 'classify' | 'model'>
+  admission: Pick<Admission, 'classify' | 'bring'>
   onError: (error: unknown) => void
 }): Evals {
   const { opening, admission, onError } = options
@@ -65,7 +70,11 @@ export function createEvals(options: {
   const evals: Evals = {
     async run(call, request, waitMs) {
       const { db } = await opening
-      const candidateModels = request.candidateModels.map((name) => admission.model(name).model.id)
+      const candidateModels: string[] = []
+      for (const model of request.candidateModels) {
+        const wanted = { caller: call.caller, model, patience: PATIENCE, signal: closing.signal }
+        candidateModels.push((await admission.bring(wanted)).id)
+      }
       refuseTwins(candidateModels)
       if (closing.signal.aborted) throw new ValenceError('shutting_down', 'The server is shutting down.')
       if (running.size >= MAX_RUNNING) {
@@ -144,7 +153,7 @@ export function createEvals(options: {
         for (const [candidate, model] of candidateModels.entries()) {
           const requestId = `${id}.${candidate}.${text}`
           const one = { ...call, requestId, model, inputs: [{ text: dataset[text]!.text }], signal: either }
-          said[candidate]![text] = await ask({ ...one, cache: 'skip' })
+          said[candidate]![text] = await ask({ ...one, cache: 'skip', patience: PATIENCE })
         }
       }
     }
@@ -162,7 +171,7 @@ export function createEvals(options: {
 
   /** @throws what would come again with every call; anything else is an answer that is missing */
   async function ask(call: Call): Promise<Said> {
-    for (const pauseMs of [...BUSY_PAUSES_MS, undefined]) {
+    for (const pauseMs of [...PAUSES_MS, undefined]) {
       const startedAt = performance.now()
       try {
         const { results, costMicros } = await admission.classify(call)
@@ -171,7 +180,7 @@ export function createEvals(options: {
         call.signal.throwIfAborted()
         const { code } = asValenceError(thrown)
         if (HOPELESS.has(code)) throw thrown
-        if (code !== 'busy' || pauseMs === undefined) break
+        if (!PASSES_AWAY.has(code) || pauseMs === undefined) break
         await setTimeout(pauseMs, undefined, { signal: call.signal })
       }
     }

@@ -14,7 +14,7 @@ export type Replays = {
    * Asks the target what the source was asked; a call like any other, metered and charged.
    *
    * @param request.shadow whether to answer at once, and to ask the target meanwhile
-   * @throws ValenceError `not_found` where the source is not kept; `model_not_found`; what the target's call throws;
+   * @throws ValenceError `not_found` where the source is not kept; what `admission.bring` and the target's call throw;
    *   `busy` where as many shadows run as may
    */
   run(call: ReplayCall, request: ReplayRequest): Promise<ReplayRow>
@@ -29,6 +29,9 @@ export type ReplayCall = Pick<Call, 'caller' | 'route' | 'tag' | 'signal'>
 
 export type ReplayRequest = { sourceRequestId: string; targetModel: string; shadow: boolean }
 
+/** What is compared is not how long a model takes to come. */
+const PATIENCE = { waitsForModel: true }
+
 const MAX_SHADOWS = 100
 
 /** Longer than a call may take, by any setting that makes sense; a replay that runs longer has died with its process. */
@@ -39,7 +42,7 @@ const CLEAN_UP_AT_A_TIME = 1000
 
 export function createReplays(options: {
   opening: Promise<Store>
-  admission: Pick<Admission, 'classify' | 'find'>
+  admission: Pick<Admission, 'classify' | 'bring'>
   /** how long calls are kept; where it is 0, what is still there is deleted */
   keepDays: number
   onError: (error: unknown) => void
@@ -66,15 +69,16 @@ export function createReplays(options: {
       const { accountId } = call.caller
       const source = await findStoredCall(db, accountId, sourceRequestId)
       if (!source) throw notKept(keepDays)
-      const { model } = await admission.find(call.caller, targetModel)
+      const { caller, signal } = call
+      const { id: model } = await admission.bring({ caller, model: targetModel, patience: PATIENCE, signal })
       if (shadow && shadows.size >= MAX_SHADOWS) {
         throw new ValenceError('busy', `${MAX_SHADOWS} shadows run already, which is as many as may.`, {
           retryAfterSeconds: 5,
         })
       }
       const id = `rpl_${randomBytes(16).toString('hex')}`
-      await insertReplay(db, newReplay(id, accountId, source, { targetModel: model.id, shadow }), LEASE_MS)
-      const target = { ...call, requestId: id, model: model.id }
+      await insertReplay(db, newReplay(id, accountId, source, { targetModel: model, shadow }), LEASE_MS)
+      const target = { ...call, requestId: id, model, patience: PATIENCE }
       if (!shadow) await replay(target, source)
       else {
         const work = replay({ ...target, signal: closing.signal }, source)
