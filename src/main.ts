@@ -210,8 +210,10 @@ export async function startServer(config: Config): Promise<Server> {
       onError: (err) => logger.error({ err }, 'jobs are in trouble'),
     }),
   )
-  // Whoever waits for the store to open hears of it.
-  jobs.catch(() => {})
+  jobs.catch((err: unknown) => {
+    // Whoever waits for the store to open hears of that.
+    if (kept.store.state() === 'open') logger.error({ err }, 'files, batches, jobs and webhooks could not be opened')
+  })
   const closeJobs = async () => {
     // Nobody waits for a store that is still opening.
     if (kept.store.state() === 'open') await (await jobs.catch(() => undefined))?.close()

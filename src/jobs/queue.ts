@@ -3,7 +3,7 @@ import { PgBoss } from 'pg-boss'
 import type { Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 
-/** Where pg-boss keeps its tables. */
+/** Where pg-boss keeps its tables; a migration makes it. */
 const SCHEMA = 'pgboss'
 
 /**
@@ -62,6 +62,7 @@ export async function openQueue(
   const boss = new PgBoss({
     db: { executeSql: store.executeSql },
     schema: SCHEMA,
+    createSchema: false,
     backend: store.kind === 'embedded' ? 'pglite' : 'postgres',
     // Nothing here runs by the calendar, and none of the rest is worth waking an idle machine for.
     schedule: false,

@@ -1,12 +1,13 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from './database.ts'
 
-export async function insertChunk(
+/** Adds chunks of a content, one after another from a position on. */
+export async function insertChunks(
   db: Kysely<Database>,
-  chunk: { contentId: string; position: number; bytes: Uint8Array },
+  { contentId, position, chunks }: { contentId: string; position: number; chunks: readonly Uint8Array[] },
 ): Promise<void> {
-  const { contentId, position, bytes } = chunk
-  await db.insertInto('file_chunks').values({ content_id: contentId, position, bytes }).execute()
+  const rows = chunks.map((bytes, index) => ({ content_id: contentId, position: position + index, bytes }))
+  await db.insertInto('file_chunks').values(rows).execute()
 }
 
 export async function findChunk(

@@ -19,6 +19,7 @@ describe.skipIf(PYTHON === undefined)('the Python clients', () => {
   it.each([
     ['openai classifies, streams, reads probabilities and JSON, and raises its own errors', 'openai_client.py'],
     ["aigateway-py, AIGateway's own, lists, compares, replays and makes sub-accounts", 'aigateway_client.py'],
+    ['openai uploads files, and runs, lists and cancels batches', 'openai_batches.py'],
     ['cloudflare runs the model and raises its own errors', 'cloudflare_client.py'],
     ['huggingface_hub ranks the labels as told and raises its own errors', 'huggingface_client.py'],
     ['requests gets JSON, headers and statuses from all three APIs', 'requests_client.py'],

@@ -29,9 +29,10 @@ export async function* readLines(
   let parts: Uint8Array[] = []
   let bytes = 0
 
-  const finish = (): Line | undefined => {
+  const finish = (last: Uint8Array): Line | undefined => {
     number += 1
-    const line = bytes > maxLineBytes ? { problem: 'too_long' as const } : decode(parts, { isFirst: number === 1 })
+    const whole = parts.length === 0 ? last : Buffer.concat([...parts, last])
+    const line = bytes > maxLineBytes ? { problem: 'too_long' as const } : decode(whole, { isFirst: number === 1 })
     parts = []
     bytes = 0
     return 'text' in line && line.text.trim() === '' ? undefined : { number, end, ...line }
@@ -42,32 +43,27 @@ export async function* readLines(
     while (start < piece.length) {
       const newline = piece.indexOf(NEWLINE, start)
       const stop = newline === -1 ? piece.length : newline
-      bytes += stop - start
-      // Of a line that is too long nothing is kept.
-      if (bytes > maxLineBytes) parts = []
-      // A copy, since a source may fill the same memory again.
-      else if (stop > start) parts.push(piece.slice(start, stop))
-      end += stop - start
-      start = stop
-      if (newline === -1) continue
-      end += 1
-      start += 1
-      const line = finish()
-      if (line) yield line
+      const part = piece.subarray(start, stop)
+      bytes += part.length
+      end += part.length + (newline === -1 ? 0 : 1)
+      start = stop + 1
+      if (newline !== -1) {
+        const line = finish(part)
+        if (line) yield line
+      }
+      // Of a line that is too long nothing is kept; of others a copy, since a source may fill the same memory again.
+      else parts = bytes > maxLineBytes ? [] : [...parts, new Uint8Array(part)]
     }
   }
   if (bytes > 0) {
-    const line = finish()
+    const line = finish(new Uint8Array())
     if (line) yield line
   }
 }
 
-function decode(
-  parts: readonly Uint8Array[],
-  { isFirst }: { isFirst: boolean },
-): { text: string } | { problem: 'not_utf8' } {
+function decode(bytes: Uint8Array, { isFirst }: { isFirst: boolean }): { text: string } | { problem: 'not_utf8' } {
   try {
-    const text = decoder.decode(Buffer.concat(parts)).replace(/\r$/, '')
+    const text = decoder.decode(bytes).replace(/\r$/, '')
     return { text: isFirst ? text.replace(/^\uFEFF/, '') : text }
   } catch {
     return { problem: 'not_utf8' }

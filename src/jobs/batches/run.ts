@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Caller } from '../../gateway/caller.ts'
 import { advanceBatch, type BatchRow, type Progress } from '../../store/batches.ts'
-import { inChunksOf } from './chunks.ts'
+import { gathered } from '../gathered.ts'
 import type { BatchContext } from './context.ts'
 import { type Line, readLines } from './lines.ts'
 import { readRequestLine } from './request-line.ts'
@@ -43,7 +43,7 @@ export async function runSlice(
   // While the results of some lines are on their way to the disk, the next lines run.
   let kept: Promise<BatchRow | undefined> = Promise.resolve(batch)
   let end: SliceEnd = 'no_lines'
-  for await (const chunk of inChunksOf(lines, LINES_AT_ONCE)) {
+  for await (const chunk of gathered(lines, LINES_AT_ONCE)) {
     const progress =
       (await quiet(context, deadline, signal)) && (await runChunk(context, batch, chunk, readLine, signal))
     const isCancelled = statusOf(await kept) === 'cancelling'

@@ -5,6 +5,9 @@ export const jobs: Migration = {
   id: 20,
   name: 'jobs',
   sql: `
+  -- The queue makes its own tables in it; of two that make the schema at once one would fail.
+  create schema if not exists pgboss;
+
   create table files (
     id text primary key,
     account_id text not null,
