@@ -35,7 +35,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     const rotated = (await owner.post(`/v1/keys/${keys.data[0]!.id}/rotate`)).body as { key: string }
     expect((await clientOf(server, rotated.key).classify()).status).toBe(200)
 
-    const types = await until(
+    await until(
       async () => events.map(({ type }) => type),
       (told) => told.includes('balance.low') && told.includes('key.rotated'),
     )
