@@ -12,7 +12,7 @@ const DOCUMENTED_URL = 'http://127.0.0.1:8484'
 const TOLERANCE = 0.05
 
 /** A fenced block of code with a fenced block of output behind it. */
-const SNIPPET = /```(sh|js|python)\n([\s\S]+?)\n```\n```output\n([\s\S]*?)```/g
+const SNIPPET = /```(sh|js|python)\n((?:(?!```)[\s\S])+?)\n```\n```output\n([\s\S]*?)```/g
 
 const snippets = [...readFileSync('README.md', 'utf8').matchAll(SNIPPET)].map(
   ([, language, code, output]): Snippet => ({ language: language!, code: code!, output: output! }),
@@ -31,9 +31,9 @@ afterAll(async () => {
   await server.stop()
 })
 
-it('has a curl, an npm and a Python client for each of the three APIs', () => {
+it('has a curl, an npm and a Python client for each of the three APIs, and a batch', () => {
   const count = (language: string) => snippets.filter((snippet) => snippet.language === language).length
-  expect([count('js'), count('python')]).toEqual([3, 3])
+  expect([count('js'), count('python')]).toEqual([4, 3])
   expect(count('sh')).toBeGreaterThanOrEqual(4)
 })
 
