@@ -16,7 +16,11 @@ const FORBIDDEN = [
 const DIALECTS = {
   'env-ai': { owns: /^\/(run$|ai-gateway\/|ai-api\/)/, unavailable: [] as number[], messageOf: envAiMessage },
   'workers-ai': { owns: /^\/client\//, unavailable: [] as number[], messageOf: workersAiMessage },
-  huggingface: { owns: /^\/(models|hf-inference|pipeline)\//, unavailable: [504], messageOf: huggingFaceMessage },
+  huggingface: {
+    owns: /^\/($|(models|hf-inference|pipeline|status)(\/|$))/,
+    unavailable: [503, 504],
+    messageOf: huggingFaceMessage,
+  },
   openai: { owns: /^/, unavailable: [503, 504], messageOf: openAiMessage },
 }
 /** What says "busy" or "too late" below 500. */
