@@ -46,6 +46,12 @@ const MAY_IMPORT = {
     '^src/dialects/dialect\\.ts$',
   ],
   '^src/dialects/huggingface/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
+  '^src/dialects/text-embeddings-inference/': [
+    '^src/errors\\.ts$',
+    '^src/gateway/',
+    '^src/catalog/',
+    '^src/dialects/dialect\\.ts$',
+  ],
   '^src/dialects/mcp/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
   '^src/http/': ['^src/errors\\.ts$', '^src/dialects/(dialect|schema-error)\\.ts$', '^src/gateway/'],
   '^src/cli/': [

@@ -15,6 +15,7 @@ import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { createOperations } from './dialects/aigateway/operations.ts'
 import { huggingFace } from './dialects/huggingface/dialect.ts'
 import { mcp } from './dialects/mcp/dialect.ts'
+import { textEmbeddingsInference } from './dialects/text-embeddings-inference/dialect.ts'
 import { WORKERS_AI_NAMES, workersAiDialects } from './dialects/workers-ai/dialect.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
@@ -236,6 +237,7 @@ export async function startServer(config: Config): Promise<Server> {
   const dialects = [
     ...cloudflare,
     huggingFace,
+    textEmbeddingsInference({ version: VERSION, maxTexts: config.maxWaitingTexts }),
     mcp({ version: VERSION, origins: config.origins }),
     aiGateway({ evals, replays, jobs }),
   ]

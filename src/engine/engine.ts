@@ -204,7 +204,10 @@ function tooLong(maxTokens: number): ValenceError {
 }
 
 function tooManyTexts(count: number, most: number): ValenceError {
-  return new ValenceError('invalid_request', `A request may hold at most ${most} texts; this one has ${count}.`)
+  return new ValenceError('invalid_request', `A request may hold at most ${most} texts; this one has ${count}.`, {
+    field: 'inputs',
+    rule: 'too_many',
+  })
 }
 
 type Encoded = QueuedText & { truncated: boolean; tokenizeMs: number }

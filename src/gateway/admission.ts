@@ -64,6 +64,12 @@ export type Admission = {
   model(name: string): ModelStatus
   /** Counts what a model would read of a text, without running it. */
   countTokens(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>, text: string): Promise<number>
+  /**
+   * What whoever answers for a model is, brought where it has to be.
+   *
+   * @throws ValenceError as `bring` does, and `model_unavailable`
+   */
+  describe(call: Parameters<Admission['bring']>[0]): Promise<ModelFacts>
   /** which weights a model has: the Hub's commit, or a hash; undefined for who answers elsewhere */
   revisionOf(servedBy: string): Promise<string | undefined>
   /** accounts, keys, money and usage */
@@ -95,6 +101,15 @@ export type Call = {
   store?: boolean | undefined
   /** aborted when the client has gone away */
   signal: AbortSignal
+}
+
+/** What is known of a model that can answer. */
+export type ModelFacts = {
+  model: CatalogModel
+  /** whose weights answer first */
+  servedBy: string
+  /** what is read of a text at most; infinite for who answers elsewhere */
+  maxTokens: number
 }
 
 export type Answer = {
@@ -203,6 +218,11 @@ export function createAdmission(options: {
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: statusOf,
+    describe: (call) =>
+      withModel(call, (model) => {
+        const { servedBy, isLocal } = responders.candidatesOf(model)[0]!
+        return { model, servedBy, maxTokens: isLocal ? engine.maxTokensOf(servedBy) : Number.POSITIVE_INFINITY }
+      }),
     revisionOf: (servedBy) => options.revisions.of(servedBy),
     countTokens: (call, text) => withModel(call, (model) => responders.candidatesOf(model)[0]!.countTokens(text)),
     gateway,

@@ -19,8 +19,8 @@ type Answer = {
 type Length = { inputs: unknown; parameters: Record<string, unknown>; ranking?: Ranking; error?: string }
 
 /** What the transformers pipeline answered in fp32; `make-pipeline-answers.py` beside it asked. */
-const ANSWERS = readJson<Answer[]>('answers.json')
-const LENGTHS = readJson<Length[]>('lengths.json')
+const ANSWERS = readJson('answers.json') as Answer[]
+const LENGTHS = readJson('lengths.json') as Length[]
 const TEXTS = ['w1 w2 w3', 'w40 w7 w7 w19 w2 w33', { text: 'w5 w6', text_pair: 'w8 w9 w10' }]
 
 /** INT8 moves logits by some hundredths. */
@@ -116,7 +116,7 @@ function putModel(modelsDir: string, name: string): void {
   mkdirSync(folder, { recursive: true })
   cpSync(join(FIXTURES, weights), folder, { recursive: true })
   cpSync(join(FIXTURES, 'vocab.txt'), join(folder, 'vocab.txt'))
-  const config = readJson<Record<string, unknown>>(`${weights}/config.json`)
+  const config = readJson(`${weights}/config.json`) as Record<string, unknown>
   const problem = problemType === 'null' ? {} : { problem_type: problemType }
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...problem }))
   writeFileSync(join(folder, 'tokenizer_config.json'), '{"do_lower_case": true}')
@@ -131,6 +131,6 @@ function isLong(inputs: unknown): boolean {
   return JSON.stringify(inputs).length > 100
 }
 
-function readJson<T>(name: string): T {
-  return JSON.parse(readFileSync(join(FIXTURES, name), 'utf8')) as T
+function readJson(name: string): unknown {
+  return JSON.parse(readFileSync(join(FIXTURES, name), 'utf8'))
 }

@@ -61,25 +61,28 @@ export function aiGatewayRoutes(
       },
     )
 
-    app.post(
-      '/v1/classifications',
-      {
-        config: { classifies: true },
-        schema: {
-          summary: 'Classify one text or many',
-          description: 'With `async` or `webhook_url` it answers a job at once, for lists that take a while.',
-          tags: ['OpenAI'],
-          body: ClassificationsBody,
-          response: { 200: ClassificationsAnswer, 202: JobObject, ...ERRORS },
+    // vLLM answers the second address so.
+    for (const url of ['/v1/classifications', '/classify']) {
+      app.post(
+        url,
+        {
+          config: { classifies: true },
+          schema: {
+            summary: 'Classify one text or many',
+            description: 'With `async` or `webhook_url` it answers a job at once, for lists that take a while.',
+            tags: ['OpenAI'],
+            body: ClassificationsBody,
+            response: { 200: ClassificationsAnswer, 202: JobObject, ...ERRORS },
+          },
         },
-      },
-      async (request, reply) => {
-        if (wantsJob(request.body)) return reply.code(202).send(await startJob(await jobs, request, request.body))
-        const answer = await classifyTexts(admission, request.body, callOf(request, reply))
-        describeAnswer(reply, answer)
-        return classifications(answer)
-      },
-    )
+        async (request, reply) => {
+          if (wantsJob(request.body)) return reply.code(202).send(await startJob(await jobs, request, request.body))
+          const answer = await classifyTexts(admission, request.body, callOf(request, reply))
+          describeAnswer(reply, answer)
+          return classifications(answer)
+        },
+      )
+    }
 
     app.delete(
       '/v1/cache',
