@@ -17,7 +17,7 @@ const DIALECTS = {
   'env-ai': { owns: /^\/(run$|ai-gateway\/|ai-api\/)/, unavailable: [] as number[], messageOf: envAiMessage },
   'workers-ai': { owns: /^\/client\//, unavailable: [] as number[], messageOf: workersAiMessage },
   huggingface: {
-    owns: /^\/($|(models|hf-inference|pipeline|status)(\/|$))/,
+    owns: /^\/($|predict$|info$|(models|hf-inference|pipeline|status)(\/|$))/,
     unavailable: [503, 504],
     messageOf: huggingFaceMessage,
   },
