@@ -104,7 +104,10 @@ describe('for a documented error the cloudflare client raises its own class', ()
   it('403 5018, 429 3036 and 429 3021: not this model, no money left, too many requests a minute', async () => {
     await using place = await storePlace('embedded')
     const keyed = await startKeyedServer(place, [
-      ...['--workers', '1', '--workers-ai-requests-per-minute', '2'],
+      '--workers',
+      '1',
+      '--workers-ai-requests-per-minute',
+      '2',
       ...priced(place, 1_000_000),
     ])
     try {

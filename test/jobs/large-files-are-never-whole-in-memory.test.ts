@@ -52,7 +52,7 @@ describe.skipIf(!HAS_PROC).each(STORE_KINDS)('on the %s store', (kind) => {
       headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
       body: Readable.toWeb(Readable.from(form(hash))) as ReadableStream,
       duplex: 'half',
-    } as RequestInit)
+    })
     const file = (await response.json()) as { id: string; bytes: number; sha256: string }
     expect(file.bytes).toBeGreaterThan(190_000_000)
     expect(file.sha256).toBe(hash.digest('hex'))
@@ -94,7 +94,7 @@ describe.skipIf(!HAS_PROC).each(STORE_KINDS)('on the %s store', (kind) => {
       headers: { 'content-type': `multipart/form-data; boundary=${BOUNDARY}` },
       body: Readable.toWeb(Readable.from(endless())) as ReadableStream,
       duplex: 'half',
-    } as RequestInit)
+    })
     expect(response.status).toBe(413)
     expect(await response.json()).toMatchObject({ error: { type: 'invalid_request_error', param: 'file' } })
     expect((await clientOf(server).files.list()).data).toEqual([])
