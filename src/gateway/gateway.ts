@@ -1,6 +1,6 @@
 import { deleteIdleRateWindows } from '../store/rate-windows.ts'
 import type { Store } from '../store/store.ts'
-import { insertUsage } from '../store/usage.ts'
+import { deleteOldUsage, insertUsage } from '../store/usage.ts'
 import { expireAllReservations } from '../store/wallet.ts'
 import { type Accounts, createAccounts } from './accounts.ts'
 import { type Budgets, createBudgets } from './budgets.ts'
@@ -32,6 +32,10 @@ export type Gateway = {
 
 /** Money that a dead process held comes free this soon after its lease has ended. */
 const SWEEP_EVERY_MS = 30_000
+
+/** Single calls can be looked up for a year and a month; their sums stay. */
+const CALLS_KEPT_DAYS = 396
+const DELETE_OLD_EVERY_MS = 3_600_000
 
 /** A call may take this much longer than its time limit until it is charged. */
 const LEASE_BEYOND_TIME_LIMIT_MS = 60_000
@@ -83,11 +87,16 @@ export function createGateway({
   })
   ready.catch(() => {})
 
+  let deleteOldAtMs = 0
   const sweep = setInterval(() => {
     sweeping = sweeping.then(async () => {
       const { store } = await opened
       await wallet.releaseExpired()
       await deleteIdleRateWindows(store.db)
+      if (Date.now() < deleteOldAtMs) return
+      // One process after another may do it; there is nothing left for the second.
+      const isMore = await deleteOldUsage(store.db, CALLS_KEPT_DAYS)
+      if (!isMore) deleteOldAtMs = Date.now() + DELETE_OLD_EVERY_MS
     })
     sweeping = sweeping.catch((error: unknown) => onTrouble(error, 'the store could not be swept'))
   }, SWEEP_EVERY_MS).unref()

@@ -123,3 +123,19 @@ export async function recentUsage(db: Kysely<Database>, { accountId, limit }: { 
     .limit(limit)
     .execute()
 }
+
+/** Rows of calls that are deleted at a time, so that no statement takes long. */
+const DELETED_AT_A_TIME = 10_000
+
+/**
+ * Deletes calls that are older than so many days; the sums by day stay.
+ *
+ * @returns whether there may be more
+ */
+export async function deleteOldUsage(db: Kysely<Database>, days: number): Promise<boolean> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from usage_calls where id in (
+      select id from usage_calls where created_at < now() - ${days}::integer * interval '1 day'
+      limit ${DELETED_AT_A_TIME}::integer)`.execute(db)
+  return Number(numAffectedRows) === DELETED_AT_A_TIME
+}
