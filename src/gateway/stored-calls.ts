@@ -15,9 +15,12 @@ export type CallToKeep = {
   latencyMs: number
 }
 
+/** Some pages of text; a list of texts is compared as well by an eval, which keeps nothing. */
+const MAX_CHARACTERS = 32_768
+
 /** Keeps calls whose senders want to replay them. */
 export type CallKeeper = {
-  /** @returns whether it is kept; a call succeeds without */
+  /** @returns whether it is kept: not where its texts are too long together; the call succeeds without */
   keep(call: CallToKeep): Promise<boolean>
 }
 
@@ -32,7 +35,7 @@ export function createCallKeeper(options: {
 }): CallKeeper {
   return {
     async keep({ inputs, activation, results, latencyMs, ...call }) {
-      if (options.days === 0) return false
+      if (options.days === 0 || charactersOf(inputs) > MAX_CHARACTERS) return false
       try {
         await insertStoredCall((await options.opening).db, {
           ...call,
@@ -49,4 +52,8 @@ export function createCallKeeper(options: {
       }
     },
   }
+}
+
+function charactersOf(inputs: readonly TextInput[]): number {
+  return inputs.reduce((sum, { text, pair = '' }) => sum + text.length + pair.length, 0)
 }

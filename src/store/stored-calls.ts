@@ -74,6 +74,22 @@ export async function deleteExpired(db: Kysely<Database>, limit: number): Promis
   return [calls, replays].some(({ numAffectedRows = 0n }) => numAffectedRows >= BigInt(limit))
 }
 
+/** Deletes what an account has beyond so many calls, the oldest first. */
+export async function deleteSurplus(db: Kysely<Database>, perAccount: number): Promise<void> {
+  const crowded = await db
+    .selectFrom('stored_calls')
+    .select('account_id')
+    .groupBy('account_id')
+    .having(({ fn }) => fn.countAll(), '>', perAccount)
+    .execute()
+  for (const { account_id } of crowded) {
+    await sql`delete from stored_calls where account_id = ${account_id} and id <=
+      (select id from stored_calls where account_id = ${account_id} order by id desc offset ${perAccount} limit 1)`.execute(
+      db,
+    )
+  }
+}
+
 /** Deletes all calls that are kept. */
 export async function deleteStoredCalls(db: Kysely<Database>): Promise<void> {
   await db.deleteFrom('stored_calls').execute()

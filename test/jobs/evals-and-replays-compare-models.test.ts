@@ -196,6 +196,12 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
       expect(JSON.parse((body as { source_output: string }).source_output)).toHaveLength(3)
     })
 
+    it('are not to be had of what is too long to be kept, which is answered all the same', async () => {
+      const headers = { ...bearer(one), 'x-request-id': 'long', 'x-aig-store': 'true' }
+      const reply = await post(`${server.url}/v1/classifications`, { model: HERE, input: 'x '.repeat(20_000) }, headers)
+      expect([reply.status, reply.headers.get('x-aig-stored')]).toEqual([200, null])
+    })
+
     it('that fail are an error, and written down as one', async () => {
       await storedCall(one, 'break-me')
       const { status } = await replay(one, { source_request_id: 'break-me', target_model: 'test/broken-too' })
@@ -266,6 +272,8 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     await server.stop()
     const store = await place.open()
     await store.executeSql(`update stored_calls set expires_at = now() - interval '1 second' where request_id = 'old'`)
+    await store.executeSql(`insert into stored_calls (account_id, request_id, model, inputs, results, cost_micros, latency_ms, expires_at)
+      select 'acct_crowded', 'request ' || n, 'm', '[]', '[]', 0, 0, now() + interval '1 day' from generate_series(1, 10002) n`)
     await store.close()
     server = await start()
     expect((await replay(one, { source_request_id: 'old', target_model: HERE })).status).toBe(404)
@@ -274,6 +282,9 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     const again = await place.open()
     const { rows } = await again.executeSql(`select 1 from stored_calls where request_id = 'old'`)
     expect(rows).toEqual([])
+    const kept = await again.executeSql(`select min(request_id) as first, count(*)::int as count from stored_calls
+      where account_id = 'acct_crowded' and request_id in ('request 1', 'request 2', 'request 3')`)
+    expect(kept.rows).toEqual([{ first: 'request 3', count: 1 }])
     await again.close()
     server = await start()
   })

@@ -3,7 +3,13 @@ import { asValenceError, ValenceError } from '../../errors.ts'
 import type { Activation, Admission, Call } from '../../gateway/admission.ts'
 import { findReplay, finishReplay, insertReplay, listReplays, type ReplayRow } from '../../store/replays.ts'
 import type { Store } from '../../store/store.ts'
-import { deleteExpired, deleteStoredCalls, findStoredCall, type StoredCall } from '../../store/stored-calls.ts'
+import {
+  deleteExpired,
+  deleteStoredCalls,
+  deleteSurplus,
+  findStoredCall,
+  type StoredCall,
+} from '../../store/stored-calls.ts'
 import { compareAnswers, outputOf } from './compare.ts'
 
 export type { ReplayRow }
@@ -40,6 +46,9 @@ const LEASE_MS = 600_000
 const CLEAN_UP_MS = 600_000
 const CLEAN_UP_AT_A_TIME = 1000
 
+/** Calls that an account may keep, but for what comes between two clean-ups; so that nobody fills the disk. */
+const MAX_KEPT_CALLS = 10_000
+
 export function createReplays(options: {
   opening: Promise<Store>
   admission: Pick<Admission, 'classify' | 'bring'>
@@ -60,7 +69,8 @@ export function createReplays(options: {
 
   async function cleanUp({ db }: Store): Promise<void> {
     if (keepDays === 0) await deleteStoredCalls(db)
-    while (!closing.signal.aborted && (await deleteExpired(db, CLEAN_UP_AT_A_TIME)));
+    await deleteSurplus(db, MAX_KEPT_CALLS)
+    for (let isMore = true; isMore; ) isMore = (await deleteExpired(db, CLEAN_UP_AT_A_TIME)) && !closing.signal.aborted
   }
 
   const replays: Replays = {
