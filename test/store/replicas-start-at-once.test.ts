@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Migration, migrate, migrationsOf } from '../../src/store/migrate.ts'
 import { MIGRATIONS } from '../../src/store/migrations/all.ts'
+import { get } from '../support/http.ts'
+import { startTestServer } from '../support/server.ts'
 import { STORE_KINDS, storePlace } from '../support/stores.ts'
 
 const STEPS: Migration[] = [
@@ -47,3 +49,18 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     await expect(migrate(store.db, STEPS.slice(0, -1))).rejects.toThrow(/changed by a newer Valence .* 902/)
   })
 })
+
+it.skipIf(!STORE_KINDS.includes('postgres'))(
+  'two servers that start at once on a new database both get up',
+  async () => {
+    await using place = await storePlace('postgres')
+    const servers = await Promise.all([startTestServer([], place.env), startTestServer([], place.env)])
+    for (const { url } of servers)
+      await expect
+        .poll(async () => (await get(`${url}/health`)).body, { timeout: 20_000 })
+        .toMatchObject({ store: { kind: 'postgres', status: 'open' } })
+    expect(await Promise.all(servers.map(async (server) => server.stop()))).toEqual([0, 0])
+    const { db } = await place.open()
+    expect(await migrationsOf(db)).toEqual(MIGRATIONS.map(({ id }) => id))
+  },
+)

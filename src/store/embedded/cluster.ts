@@ -42,24 +42,24 @@ const TEMPLATES = ['template0', 'template1']
 /**
  * Opens PostgreSQL on its folder, which it makes where there is none.
  *
+ * @param onLog told each line of PostgreSQL's log
  * @throws StoreError where another major version wrote the folder
  */
-export async function openCluster(folder: string): Promise<{ pg: PGlite; firstStart: boolean }> {
-  const firstStart = !existsSync(folder)
-  if (firstStart) await makeCluster(folder)
-  else refuseOtherMajor(folder)
-  return { pg: await start(folder), firstStart }
+export async function openCluster(folder: string, onLog: (line: string) => void): Promise<PGlite> {
+  if (existsSync(folder)) refuseOtherMajor(folder)
+  else await makeCluster(folder, onLog)
+  return start(folder, onLog)
 }
 
 /**
  * Makes the folder under another name, puts it on the disk and renames it: a process that is killed on the way leaves nothing
  * that looks like a store.
  */
-async function makeCluster(folder: string): Promise<void> {
+async function makeCluster(folder: string, onLog: (line: string) => void): Promise<void> {
   const unfinished = `${folder}.unfinished`
   rmSync(unfinished, { recursive: true, force: true })
   mkdirSync(unfinished, { recursive: true, mode: 0o700 })
-  const pg = await start(unfinished)
+  const pg = await start(unfinished, onLog)
   for (const name of TEMPLATES) {
     await pg.exec(`alter database ${name} with is_template false`)
     await pg.exec(`drop database ${name}`)
@@ -72,9 +72,13 @@ async function makeCluster(folder: string): Promise<void> {
   await syncPath(dirname(folder))
 }
 
-function start(folder: string): Promise<PGlite> {
+function start(folder: string, onLog: (line: string) => void): Promise<PGlite> {
   return PGlite.create({
     fs: durableFiles(folder),
+    onStderr(line) {
+      onLog(line)
+      return false
+    },
     startParams: [
       '--single',
       '-O',

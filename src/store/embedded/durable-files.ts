@@ -12,10 +12,8 @@ type Nodefs = {
 /**
  * The files of a folder, for PGlite, with the one operation that its own NODEFS lacks: without it `fsync` succeeds and does
  * nothing, and a commit that was acknowledged is gone when the machine loses power.
- *
- * @param onFsync told of each, for whoever counts
  */
-export function durableFiles(folder: string, onFsync: () => void = () => {}): NodeFS {
+export function durableFiles(folder: string): NodeFS {
   const files = new NodeFS(folder)
   const init = files.init.bind(files)
   files.init = async (pg, options) => {
@@ -24,7 +22,6 @@ export function durableFiles(folder: string, onFsync: () => void = () => {}): No
       const { NODEFS } = module as { NODEFS: Nodefs }
       NODEFS.stream_ops.fsync = ({ nfd }) => {
         NODEFS.tryFSOperation(() => fsyncSync(nfd))
-        onFsync()
         return 0
       }
     }

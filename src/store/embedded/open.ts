@@ -35,11 +35,14 @@ export async function openEmbedded(
   })
   const maintenance = startMaintenance(connections, onTrouble)
   return {
-    connections,
-    notifications,
-    async close() {
-      maintenance.stop()
-      await server.close()
+    connections: {
+      ...connections,
+      async end() {
+        maintenance.stop()
+        await connections.end()
+      },
     },
+    notifications,
+    close: server.close,
   }
 }

@@ -21,7 +21,7 @@ export type Session = {
  * @param begin begins a session; it gives what PostgreSQL says to `onBytes`, and calls `onEnd` where it stops for good
  */
 export function createPortStream(
-  begin: (onBytes: (bytes: Uint8Array) => void, onEnd: (error: Error) => void) => Session,
+  begin: (onBytes: (bytes: Uint8Array) => void, onEnd: (error: Error) => void) => Promise<Session>,
 ): Socket {
   let session: Session | undefined
   const stream = new Duplex({
@@ -44,11 +44,12 @@ export function createPortStream(
   })
   const socket: Socket = Object.assign(stream, {
     connect() {
-      session = begin(
-        (bytes) => stream.push(bytes),
-        (error) => stream.destroy(error),
-      )
-      queueMicrotask(() => stream.emit('connect'))
+      const onEnd = (error: Error) => void stream.destroy(error)
+      begin((bytes) => stream.push(bytes), onEnd).then((begun) => {
+        if (stream.destroyed) return begun.end()
+        session = begun
+        stream.emit('connect')
+      }, onEnd)
       return socket
     },
     setNoDelay: () => socket,

@@ -14,12 +14,11 @@ export type ToThread =
   | { type: 'close' }
 
 export type FromThread =
-  /** it is open; `firstStart` where the folder was empty */
-  | { type: 'open'; firstStart: boolean }
-  /** it cannot be opened, or has stopped for good */
-  | { type: 'failed'; message: string; code?: string }
+  | { type: 'open' }
   | { type: 'bytes'; session: number; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'closed' }
+  /** it cannot be opened, or it broke off and is to be ended; `isForUsers` where the message says what to do */
+  | { type: 'failed'; message: string; isForUsers: boolean; code?: string }
 
 /** What the thread is given when it starts. */
 export type ThreadOptions = {

@@ -1,19 +1,15 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
-import { StoreError } from '../store-error.ts'
+import { setTimeout } from 'node:timers/promises'
 import { lockDataDirectory } from './lock.ts'
 import { createPortStream, type Session, type Socket } from './port-stream.ts'
-import type { FromThread, ThreadOptions, ToThread } from './protocol.ts'
+import { type RunningThread, startThread } from './running-thread.ts'
 
 /**
- * The embedded PostgreSQL: a data directory that is locked and the thread that runs on it.
- *
- * opening → open → closing → closed, or from anywhere → failed, from which it does not come back.
+ * The embedded PostgreSQL: a data directory that is locked, and a thread that runs on it. When the thread ends, as it does where the disk is
+ * full, the next session starts another, which recovers.
  */
 export type EmbeddedServer = {
-  /** whether the data directory was empty */
-  firstStart: boolean
   /** A socket to it. Sessions follow one another: begin one only when the last has ended. */
   connect(): Socket
   /** Shuts PostgreSQL down in order and gives the data directory back. */
@@ -26,6 +22,9 @@ const FOLDER = 'database'
 /** Beside that folder, not in it: the folder is PostgreSQL's, and is moved away whole. */
 const LOCK_FILE = 'database.lock'
 
+/** A fault that is there every time is not met more often than this, in ms. */
+const RESTART_MS = 1000
+
 /**
  * @throws StoreError where the data directory is in use, or of another major version; what the system says where it cannot
  *   be written
@@ -33,43 +32,37 @@ const LOCK_FILE = 'database.lock'
 export async function startEmbeddedServer(dataDir: string, signal?: AbortSignal): Promise<EmbeddedServer> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const unlock = lockDataDirectory(join(dataDir, LOCK_FILE), dataDir)
-  const workerData: ThreadOptions = { folder: join(dataDir, FOLDER) }
-  const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData })
   let session: { id: number; onBytes: (bytes: Uint8Array) => void; onEnd: (error: Error) => void } | undefined
   let sessions = 0
-  let failure: Error | undefined
+  let isClosing = false
+  let thread: Promise<RunningThread> | undefined
 
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-  const opened = Promise.withResolvers<{ firstStart: boolean }>()
-  const closed = Promise.withResolvers<void>()
-
-  function fail(error: Error): void {
-    failure ??= error
-    opened.reject(failure)
-    closed.resolve()
-    session?.onEnd(failure)
-    session = undefined
-  }
-  worker.on('message', (message: FromThread) => {
-    if (message.type === 'bytes') {
-      if (message.session === session?.id) session.onBytes(message.bytes)
-    } else if (message.type === 'open') opened.resolve(message)
-    else if (message.type === 'closed') closed.resolve()
-    else fail(Object.assign(new StoreError(message.message), message.code === undefined ? {} : { code: message.code }))
-  })
-  worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))))
-  worker.on('exit', () => fail(new Error('the thread of the embedded store ended')))
-
-  function tell(message: ToThread): void {
-    worker.postMessage(message, message.type === 'bytes' ? [message.bytes.buffer] : [])
+  function start(whileOpening?: AbortSignal): Promise<RunningThread> {
+    const events = {
+      onBytes: (id: number, bytes: Uint8Array) => id === session?.id && session.onBytes(bytes),
+      onEnd(error: Error) {
+        const ended = session
+        session = undefined
+        thread = undefined
+        ended?.onEnd(error)
+      },
+    }
+    return startThread({ folder: join(dataDir, FOLDER) }, events, whileOpening)
   }
 
-  function beginSession(onBytes: (bytes: Uint8Array) => void, onEnd: (error: Error) => void): Session {
+  /** The thread, or a new one in place of one that ended: two on one folder would corrupt it. */
+  function running(): Promise<RunningThread> {
+    if (isClosing) throw new Error('the embedded store is closed')
+    thread ??= setTimeout(RESTART_MS).then(() => start())
+    return thread
+  }
+
+  async function beginSession(onBytes: (bytes: Uint8Array) => void, onEnd: (error: Error) => void): Promise<Session> {
+    const { tell } = await running()
     const id = ++sessions
     // Who gives up a connection opens the next before it has closed the last.
-    if (session && !failure) tell({ type: 'disconnect' })
+    if (session) tell({ type: 'disconnect' })
     session = { id, onBytes, onEnd }
-    if (failure) queueMicrotask(() => onEnd(failure!))
     return {
       send(bytes) {
         if (session?.id === id) tell({ type: 'bytes', session: id, bytes })
@@ -77,36 +70,25 @@ export async function startEmbeddedServer(dataDir: string, signal?: AbortSignal)
       end() {
         if (session?.id !== id) return
         session = undefined
-        if (!failure) tell({ type: 'disconnect' })
+        tell({ type: 'disconnect' })
       },
     }
   }
 
-  async function end(): Promise<void> {
-    await worker.terminate()
-    await exited
-    unlock()
-  }
-
-  // Whatever it was doing, the folder is as it would be after a crash, which PostgreSQL is made for.
-  const giveUp = () => fail(signal!.reason as Error)
-  signal?.addEventListener('abort', giveUp)
-  if (signal?.aborted) giveUp()
   try {
-    const { firstStart } = await opened.promise
-    return {
-      firstStart,
-      connect: () => createPortStream(beginSession),
-      async close() {
-        if (!failure) tell({ type: 'close' })
-        await closed.promise
-        await end()
-      },
-    }
+    thread = start(signal)
+    await thread
   } catch (error) {
-    await end()
+    unlock()
     throw error
-  } finally {
-    signal?.removeEventListener('abort', giveUp)
+  }
+  return {
+    connect: () => createPortStream(beginSession),
+    async close() {
+      isClosing = true
+      const open = await thread?.catch(() => undefined)
+      await open?.close()
+      unlock()
+    },
   }
 }
