@@ -1,4 +1,4 @@
-import { abandonedBatches, releaseAllLeases } from '../store/batches.ts'
+import { abandonedBatches, deleteBatchesOlderThan, releaseAllLeases } from '../store/batches.ts'
 import type { Store } from '../store/store.ts'
 import { deleteDeliveriesOlderThan, deleteEventsOlderThan, overdueDeliveries } from '../store/webhooks.ts'
 import { type Batches, createBatches } from './batches/batches.ts'
@@ -59,6 +59,9 @@ const CLEAN_UP_MS = 600_000
 /** What a webhook was sent can be looked up, and sent again, for this long. */
 const KEEP_DELIVERIES_DAYS = 30
 
+/** Three times as long as the files that a batch has made. */
+const KEEP_BATCHES_DAYS = 90
+
 /** A delivery that is so late was lost by the queue, which may come from a backup that is older than the rest. */
 const OVERDUE_MINUTES = 5
 
@@ -116,6 +119,7 @@ async function cleanUp({ db }: Store, files: Files): Promise<void> {
   await files.cleanUp()
   await deleteDeliveriesOlderThan(db, KEEP_DELIVERIES_DAYS)
   await deleteEventsOlderThan(db, KEEP_DELIVERIES_DAYS)
+  await deleteBatchesOlderThan(db, KEEP_BATCHES_DAYS)
 }
 
 /**

@@ -296,6 +296,15 @@ export async function cancelBatch(
 
 const NO_LEASE = { lease_owner: null, lease_until: null }
 
+/** Forgets batches and jobs that were over so long ago; the files that they made have times of their own. */
+export async function deleteBatchesOlderThan(db: Kysely<Database>, days: number): Promise<void> {
+  await db
+    .deleteFrom('batches')
+    .where('created_at', '<', sql<Date>`now() - make_interval(days => ${days})`)
+    .where('status', 'not in', UNFINISHED)
+    .execute()
+}
+
 function leaseEnd() {
   return sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`
 }

@@ -35,13 +35,13 @@ export async function readUpload(request: FastifyRequest, files: Files): Promise
   const fields = new Map<string, string>()
   let upload: (Upload & { filename: string }) | undefined
   try {
-    for await (const part of request.parts({ limits: FORM_LIMITS })) {
+    for await (const part of arriving(request.parts({ limits: FORM_LIMITS }), request)) {
       if (part.type === 'field') fields.set(part.fieldname, textOf(part))
       else if (part.fieldname !== 'file') throw invalid(part.fieldname, 'The form may have a file in "file" alone.')
       else {
         // What is wrong already need not be read to its end.
         optionsOf(fields)
-        upload = { ...(await files.upload(accountId, part.file)), filename: nameOf(part) }
+        upload = { ...(await files.upload(accountId, arriving(part.file, request))), filename: nameOf(part) }
       }
     }
     if (!upload) throw invalid('file', 'The form has no file in a field "file".')
@@ -49,6 +49,16 @@ export async function readUpload(request: FastifyRequest, files: Files): Promise
   } catch (error) {
     if (upload) await files.discard(upload)
     throw error
+  }
+}
+
+/** Passes on what arrives of a form. What goes wrong with it is the client's: the form is broken, or the client gone. */
+async function* arriving<T>(source: AsyncIterable<T>, { raw }: FastifyRequest): AsyncGenerator<T> {
+  try {
+    yield* source
+  } catch (cause) {
+    if (!raw.complete) throw new ValenceError('aborted', 'The client closed the connection.', { cause })
+    throw new ValenceError('invalid_request', `The form cannot be read: ${(cause as Error).message}.`, { cause })
   }
 }
 

@@ -1,0 +1,74 @@
+import { readdirSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RunningServer } from '../support/server.ts'
+import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
+import { clientOf, pause, startOn, until } from './support.ts'
+
+const TYPE = 'multipart/form-data; boundary=b'
+const FILE = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\r\n'
+const OTHER = FILE.replace('name="file"', 'name="other"')
+const field = (name: string, value: string) =>
+  `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+const END = '--b--\r\n'
+
+describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
+  let place: StorePlace
+  let server: RunningServer
+
+  beforeAll(async () => {
+    place = await storePlace(kind)
+    server = await startOn(place)
+  })
+
+  afterAll(async () => {
+    await server?.stop()
+    await place?.[Symbol.asyncDispose]()
+  })
+
+  /** What of uploads lies on the disk; the rows of the other store are looked at when the server has gone. */
+  const contents = () => (kind === 'embedded' ? readdirSync(join(place.dataDir, 'files')) : [])
+
+  it.each([
+    ['no boundary', 'multipart/form-data', FILE + END],
+    ['another boundary', 'multipart/form-data; boundary=c', FILE + END],
+    ['no end', TYPE, FILE],
+    ['no end of a file', TYPE, FILE.slice(0, -6)],
+    ['nothing in it', TYPE, END],
+    ['an empty body', TYPE, ''],
+    ['two files', TYPE, FILE + FILE + END],
+    ['a file in another field', TYPE, OTHER + END],
+    ['too many fields', TYPE, Array.from({ length: 20 }, (_, index) => field(`f${index}`, 'x')).join('') + FILE + END],
+    ['a field that is too long', TYPE, field('purpose', 'x'.repeat(5000)) + FILE + END],
+    ['a field of the name __proto__', TYPE, field('__proto__', 'x') + FILE + END],
+  ])('a form with %s is refused as the client’s mistake', async (_, type, body) => {
+    const response = await fetch(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': type }, body })
+    const answer = await response.text()
+    expect([400, 413], answer).toContain(response.status)
+    expect(JSON.parse(answer)).toMatchObject({ error: { type: 'invalid_request_error' } })
+    expect(contents()).toEqual([])
+  })
+
+  it('an upload whose client goes away leaves nothing', async () => {
+    const sending = request(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
+    sending.on('error', () => {})
+    sending.write(FILE.slice(0, -2))
+    for (let pieces = 0; pieces < 20; pieces += 1) sending.write('x'.repeat(100_000))
+    await pause(500)
+    sending.destroy()
+    await until(
+      async () => contents(),
+      (found) => found.length === 0,
+    )
+    expect((await clientOf(server).files.list()).data).toEqual([])
+  })
+
+  it('nothing went wrong on the server’s side, and nothing is left', async () => {
+    await server.stop()
+    expect(server.output()).not.toContain('"level":50')
+    const { db } = await place.open()
+    expect(await db.selectFrom('files').select('id').execute()).toEqual([])
+    expect(await db.selectFrom('file_chunks').select('content_id').execute()).toEqual([])
+  })
+})
