@@ -8,7 +8,8 @@ export default defineConfig({
     env: { DATABASE_URL: '', VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' },
     // A test starts real servers and loads a real model; two at a time is what two cores carry.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Far more than any takes by itself, as the machine may have other work.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 })

@@ -5,8 +5,11 @@ import { addAccount, clientOf, priced, startKeyedServer } from '../support/accou
 import { type RunningServer, startTestServer } from '../support/server.ts'
 import { STORE_KINDS, storePlace } from '../support/stores.ts'
 
-/** `VALENCE_KILLS=30 npx vitest run test/gateway/a-killed* --testTimeout 600000` */
+/** `VALENCE_KILLS=30 npx vitest run test/gateway/a-killed*` */
 const KILLS = Number(process.env.VALENCE_KILLS ?? 2)
+
+/** A server starts in a second or two; on a busy machine in many. */
+const TIMEOUT_MS = 30_000 + KILLS * 20_000
 
 const PRICE_MICROS = 100
 const CREDIT_MICROS = 1_000_000_000
@@ -15,40 +18,44 @@ const PRICED = 'huggingface/distilbert-sst-2-int8'
 const FREE = 'valence/minilm-sst-2-int8'
 
 describe.each(STORE_KINDS)('on the %s store', (kind) => {
-  it(`has every acknowledged call once after ${KILLS} kill -9, and charged none twice`, async () => {
-    await using place = await storePlace(kind)
-    const flags = priced(place, PRICE_MICROS)
-    const first = await startKeyedServer(place, flags)
-    const { key } = await addAccount(first, { creditMicros: CREDIT_MICROS })
-    const acknowledged: string[] = []
-    let server: RunningServer = first
-    for (let kill = 0; kill < KILLS; kill++) {
-      const load = callUntilItDies(server, key, kill, acknowledged)
-      await new Promise((resolve) => setTimeout(resolve, 300 + 1200 * Math.random()))
-      server.process.kill('SIGKILL')
-      await load
-      server = await startTestServer(['--require-keys', ...flags], place.env)
-    }
-    // A report comes when what was left behind has been taken over.
-    expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
-    expect(await server.stop()).toBe(0)
-    expect(server.output()).not.toContain('"level":50')
+  it(
+    `has every acknowledged call once after ${KILLS} kill -9, and charged none twice`,
+    async () => {
+      await using place = await storePlace(kind)
+      const flags = priced(place, PRICE_MICROS)
+      const first = await startKeyedServer(place, flags)
+      const { key } = await addAccount(first, { creditMicros: CREDIT_MICROS })
+      const acknowledged: string[] = []
+      let server: RunningServer = first
+      for (let kill = 0; kill < KILLS; kill++) {
+        const load = callUntilItDies(server, key, kill, acknowledged)
+        await new Promise((resolve) => setTimeout(resolve, 300 + 1200 * Math.random()))
+        server.process.kill('SIGKILL')
+        await load
+        server = await startTestServer(['--require-keys', ...flags], place.env)
+      }
+      // A report comes when what was left behind has been taken over.
+      expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
+      expect(await server.stop()).toBe(0)
+      expect(server.output()).not.toContain('"level":50')
 
-    expect(acknowledged.length).toBeGreaterThan(KILLS * CLIENTS)
-    const store = await place.open()
-    const calls = await meteredCalls(store)
-    const metered = calls.map(({ request_id: id }) => id)
-    expect(new Set(metered).size).toBe(metered.length)
-    expect(new Set(acknowledged).difference(new Set(metered))).toEqual(new Set())
-    const chargedMicros = calls.reduce((sum, { cost_micros: cost }) => sum + cost, 0)
-    expect(await books(store)).toEqual({
-      balanceMicros: CREDIT_MICROS - chargedMicros,
-      ledgerSum: 0,
-      chargedMicros,
-      charges: calls.filter(({ cost_micros: cost }) => cost > 0).length,
-      calls: calls.length,
-    })
-  })
+      expect(acknowledged.length).toBeGreaterThan(KILLS * CLIENTS)
+      const store = await place.open()
+      const calls = await meteredCalls(store)
+      const metered = calls.map(({ request_id: id }) => id)
+      expect(new Set(metered).size).toBe(metered.length)
+      expect(new Set(acknowledged).difference(new Set(metered))).toEqual(new Set())
+      const chargedMicros = calls.reduce((sum, { cost_micros: cost }) => sum + cost, 0)
+      expect(await books(store)).toEqual({
+        balanceMicros: CREDIT_MICROS - chargedMicros,
+        ledgerSum: 0,
+        chargedMicros,
+        charges: calls.filter(({ cost_micros: cost }) => cost > 0).length,
+        calls: calls.length,
+      })
+    },
+    TIMEOUT_MS,
+  )
 })
 
 /** Calls one after another by several clients, and notes which were answered. */
