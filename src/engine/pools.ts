@@ -68,10 +68,17 @@ export function createPools(options: {
     network: Model,
     { golden, whileServing }: LoadOptions,
   ): Promise<string | undefined> {
-    await pool.load(modelId, network, whileServing)
-    const wrong = golden.length > 0 ? await selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
-    if (wrong === undefined) poolOf.set(modelId, pool)
-    return wrong
+    try {
+      await pool.load(modelId, network, whileServing)
+      const wrong = golden.length > 0 ? await selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
+      if (wrong === undefined) poolOf.set(modelId, pool)
+      else await pool.unload(modelId)
+      return wrong
+    } catch (error) {
+      // Some of its threads may have it already.
+      await pool.unload(modelId)
+      throw error
+    }
   }
 
   return {

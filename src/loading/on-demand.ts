@@ -233,8 +233,13 @@ export function createModelsOnDemand(options: {
         await waitFor(known.gone.promise, known, name, deadline, signal)
         continue
       }
-      if (!known) await refuseWhatCannotCome(name, repo, mayLoad, signal)
-      const guest = known ?? begin(repo!)
+      if (!known) {
+        await refuseWhatCannotCome(name, repo, mayLoad, signal)
+        // Somebody else may have begun meanwhile.
+        if (!guests.has(repo!)) begin(repo!)
+        continue
+      }
+      const guest = known
       guest.holders++
       if (guest.state === 'ready') return held(guest)
       let failure: Failure | undefined
