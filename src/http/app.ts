@@ -125,7 +125,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
 
   await addOpenApi(app, options.version)
-  addMetrics(app, options.depth)
+  addMetrics(app, { engine: options.depth, store: options.store.depth })
   await app.register(
     healthRoutes({
       version: options.version,

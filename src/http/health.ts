@@ -21,7 +21,7 @@ const StoreHealth = Type.Object({
 })
 
 /** How the store is, for whoever asks. */
-export type StoreStatus = { kind: string; state(): string }
+export type StoreStatus = { kind: string; state(): string; depth(): { inUse: number; waiting: number } }
 
 const Health = Type.Object(
   {

@@ -5,7 +5,13 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
 /** Counts and times every request by its route, and serves the figures to Prometheus at `GET /metrics`. */
-export function addMetrics(app: FastifyInstance, depth: () => { waiting: number; running: number }): void {
+export function addMetrics(
+  app: FastifyInstance,
+  depth: {
+    engine: () => { waiting: number; running: number }
+    store: () => { waiting: number; inUse: number }
+  },
+): void {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const duration = new Histogram({
@@ -22,9 +28,20 @@ export function addMetrics(app: FastifyInstance, depth: () => { waiting: number;
     labelNames: ['state'],
     registers: [registry],
     collect() {
-      const { waiting, running } = depth()
+      const { waiting, running } = depth.engine()
       this.set({ state: 'waiting' }, waiting)
       this.set({ state: 'running' }, running)
+    },
+  })
+  void new Gauge({
+    name: 'valence_store_connections',
+    help: 'Connections to the store in use, and callers who wait for one',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      const { inUse, waiting } = depth.store()
+      this.set({ state: 'in_use' }, inUse)
+      this.set({ state: 'waiting' }, waiting)
     },
   })
   app.addHook('onResponse', async (request, reply) => {

@@ -7,6 +7,8 @@ export type StoreState = 'opening' | 'open' | 'failed' | 'closed'
 export type OpeningStore = {
   kind: StoreKind
   state(): StoreState
+  /** connections in use, and callers who wait for one */
+  depth(): { inUse: number; waiting: number }
   /** Who needs the store waits for this. It rejects with a StoreError where the store cannot be opened. */
   opened: Promise<Store>
   /** Closes the store; one that is still opening is given up. */
@@ -18,8 +20,10 @@ export function beginOpening(options: Omit<StoreOptions, 'signal'>): OpeningStor
   const kind = options.databaseUrl === undefined ? 'embedded' : 'postgres'
   let state: StoreState = 'opening'
   const opened = openStore({ ...options, signal: givingUp.signal })
+  let open: Store | undefined
   opened.then(
-    () => {
+    (store) => {
+      open = store
       if (state === 'opening') state = 'open'
     },
     () => {
@@ -29,6 +33,7 @@ export function beginOpening(options: Omit<StoreOptions, 'signal'>): OpeningStor
   return {
     kind,
     state: () => state,
+    depth: () => open?.depth() ?? { inUse: 0, waiting: 0 },
     opened,
     async close() {
       state = 'closed'

@@ -14,6 +14,10 @@ export type StoreKind = 'embedded' | 'postgres'
 /** Everything that Valence keeps, in PostgreSQL. */
 export type Store = {
   kind: StoreKind
+  /**
+   * Within a transaction use that transaction alone: the embedded store has one connection, and whoever asks for another
+   * waits for itself, until it is told that the store is busy.
+   */
   db: Kysely<Database>
   /** Runs SQL that is not ours, such as the queue's; several statements are allowed where there are no values. */
   executeSql(text: string, values?: unknown[]): Promise<QueryResult>
