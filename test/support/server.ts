@@ -17,7 +17,7 @@ export type RunningServer = {
 /** No test may reach for the network, or find what whoever runs it has in the cache; one with a Hub of its own says so. */
 const NO_HUB = { VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' }
 
-const START_WITHIN_MS = 20_000
+const START_WITHIN_MS = 60_000
 
 /** Starts a server on a free port and waits until it says that it is ready. */
 export async function startTestServer(flags: string[] = [], env: Record<string, string> = {}): Promise<RunningServer> {
