@@ -19,7 +19,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
   beforeAll(async () => {
     place = await storePlace(kind)
     server = await startKeyedServer(place, ['--workers', '1', ...priced(place, PRICE_MICROS)])
-  })
+  }, 120_000)
 
   afterAll(async () => {
     await server?.stop()

@@ -17,7 +17,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     place = await storePlace(kind)
     server = await startOn(place)
     client = clientOf(server)
-  })
+  }, 120_000)
 
   afterAll(async () => {
     await server?.stop()

@@ -20,7 +20,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
   beforeAll(async () => {
     place = await storePlace(kind)
     server = await startOn(place)
-  })
+  }, 120_000)
 
   afterAll(async () => {
     await server?.stop()

@@ -42,7 +42,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
   afterAll(async () => {
     await server?.stop()
     await place?.[Symbol.asyncDispose]()
-  })
+  }, 120_000)
 
   /** Every route that takes an id. */
   const ROUTES: [method: 'get' | 'post' | 'delete', path: (id: string) => string, kind: keyof typeof ids][] = [

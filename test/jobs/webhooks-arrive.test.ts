@@ -41,7 +41,7 @@ describe.each(STORE_KINDS)('webhooks on the %s store', { timeout: 120_000 }, (ki
     place = await storePlace(kind)
     server = await startOn(place)
     client = clientOf(server)
-  })
+  }, 120_000)
 
   afterAll(async () => {
     await server?.stop()
