@@ -180,7 +180,7 @@ export async function startServer(config: Config): Promise<Server> {
     }),
     cache,
     gateway,
-    prices: pricesIn(config, directory, onDemand),
+    prices: pricesIn(config, { directory, onDemand, logger }),
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
     dialectLimits: dialectLimits(config),
@@ -307,12 +307,19 @@ function openGateway(
 }
 
 /** @throws ConfigError where the file cannot be read or understood */
-function pricesIn({ prices }: Config, directory: ModelDirectory, onDemand: ModelsOnDemand): PriceList {
+function pricesIn(
+  { prices }: Config,
+  { directory, onDemand, logger }: { directory: ModelDirectory; onDemand: ModelsOnDemand; logger: Logger },
+): PriceList {
   if (prices === undefined) return createPriceList(new Map())
+  const canonicalId = (name: string) => {
+    const known = directory.find(name)
+    // Any name may be one of the Hub's: a misspelt one would leave its model free in silence.
+    if (!known) logger.warn({ model: name }, 'a price is for a model that is not in the catalog')
+    return (known ?? onDemand.status(name) ?? directory.get(name)).model.id
+  }
   try {
-    return createPriceList(
-      readPrices(readFileSync(prices, 'utf8'), (name) => (onDemand.status(name) ?? directory.get(name)).model.id),
-    )
+    return createPriceList(readPrices(readFileSync(prices, 'utf8'), canonicalId))
   } catch (error) {
     throw new ConfigError(`The prices in ${prices} will not do: ${(error as Error).message}`)
   }
