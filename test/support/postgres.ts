@@ -19,6 +19,12 @@ const SETTINGS = {
   max_connections: '200',
 }
 
+/**
+ * Stops the server when standard input ends, which it does however we end. SIGINT is PostgreSQL's fast shutdown: it does not wait for
+ * clients to go.
+ */
+const RUN_WHILE_WE_LIVE = 'postgres "$@" & read -r _; kill -INT $!; wait'
+
 type Account = { uid?: number; gid?: number }
 
 /** Starts a server in a folder of its own, on a free port; undefined where PostgreSQL is not on this machine. */
@@ -36,12 +42,14 @@ export async function startTestPostgres(): Promise<TestPostgres | undefined> {
   )
   const port = await freePort()
   const flags = Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const child = spawn('postgres', ['-D', data, '-p', String(port), ...flags], options)
+  const child = spawn('sh', ['-c', RUN_WHILE_WE_LIVE, 'sh', '-D', data, '-p', String(port), ...flags], {
+    ...options,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   const stop = async () => {
-    // Fast shutdown: it does not wait for clients to go.
-    child.kill('SIGINT')
+    child.stdin.end()
     await exited
     rmSync(folder, { recursive: true, force: true })
   }
