@@ -52,6 +52,7 @@ export function createMeter({
   let timer: NodeJS.Timeout | undefined
   let isStarted = false
   let storing: Promise<void> = Promise.resolve()
+  let ending: Promise<void> | undefined
 
   function cut(): void {
     const segment = journal.cut(waiting.length < MAX_IN_MEMORY)
@@ -77,6 +78,16 @@ export function createMeter({
         schedule()
       })
     }, FLUSH_EVERY_MS)
+  }
+
+  async function end(): Promise<void> {
+    clearTimeout(timer)
+    isStarted = false
+    try {
+      await meter.flush()
+    } finally {
+      journal.close()
+    }
   }
 
   const meter: Meter = {
@@ -106,14 +117,10 @@ export function createMeter({
       isStarted = true
       await meter.flush()
     },
-    async stop() {
-      clearTimeout(timer)
-      isStarted = false
-      try {
-        await meter.flush()
-      } finally {
-        journal.close()
-      }
+    stop() {
+      // Once, however many ask: a stop may come while the start fails.
+      ending ??= end()
+      return ending
     },
   }
   return meter
