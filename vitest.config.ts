@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // The second keeps docs/compatibility.md true, after a whole run.
+    reporters: ['default', './test/compatibility/reporter.ts'],
     globalSetup: 'test/support/store-servers.ts',
     // For the commands that tests run: they neither reach for the network nor find what this machine has in its cache.
     env: { DATABASE_URL: '', VALENCE_OFFLINE: '1', HF_HUB_CACHE: '/nonexistent', HF_TOKEN: '' },

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { EncodedText, PackAnswer } from './backend.ts'
+import { collectGarbage } from './collect-garbage.ts'
 import type { Addon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
 import type { Network, OnnxFile } from './network.ts'
@@ -99,6 +100,7 @@ export function createPools(options: {
       const pool = poolOf.get(modelId)
       poolOf.delete(modelId)
       await pool?.unload(modelId)
+      collectGarbage()
     },
     // The kernels have the matrices in an order of their own, each worker thread of ONNX Runtime has them in its session.
     copiesOf: (form) => (form === 'onnx-file' ? threads : native ? 2 : 1 + threads),

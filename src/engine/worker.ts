@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { collectGarbage } from './collect-garbage.ts'
 import { onnxBackend, type SessionBackend } from './onnx/backend.ts'
 import { onnxFileBackend } from './onnx/file-backend.ts'
 import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
@@ -27,6 +28,7 @@ async function answer(message: WorkerRequest): Promise<FromWorker> {
     if (message.type === 'unload') {
       await backends.get(message.modelId)?.close()
       backends.delete(message.modelId)
+      collectGarbage()
       return { type: 'unloaded', id }
     }
     const backend = backends.get(message.modelId)
