@@ -19,14 +19,15 @@ async function writeUntilKilled({ env }: StorePlace): Promise<number> {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const exited = once(writer, 'exit')
+  // It closes when it has ended and all that it said has been read.
+  const closed = once(writer, 'close')
   let output = ''
   writer.stdout.on('data', (chunk) => (output += chunk))
-  await Promise.race([once(writer.stdout, 'data'), exited])
+  await Promise.race([once(writer.stdout, 'data'), closed])
   expect(writer.exitCode).toBe(null)
   await setTimeout(Math.random() * LIVES_UP_TO_MS)
   writer.kill('SIGKILL')
-  await exited
+  await closed
   // What came after the last line's end was not acknowledged whole.
   return Number(output.split('\n').at(-2))
 }
