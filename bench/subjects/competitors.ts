@@ -82,6 +82,8 @@ const valenceEnv = (backend: ValenceBackend) => ({
   VALENCE_BACKEND: backend,
   VALENCE_API_KEYS: '',
   VALENCE_OFFLINE: 'true',
+  // Neither the user's own, nor the other backend's, whose server runs beside.
+  VALENCE_DATA_DIR: join(MODELS_FOLDER, `valence-data-${backend}`),
   // The same texts come round after round, and what is measured is computing them.
   VALENCE_CACHE_BYTES: '0',
 })
