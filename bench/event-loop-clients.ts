@@ -8,6 +8,8 @@ import { buffer } from 'node:stream/consumers'
 const [url = '', clients = '32', seconds = '15'] = process.argv.slice(2)
 const RUN = '/client/v4/accounts/local/ai/run/@cf/valence/minilm-sst-2-int8'
 const WORDS_PER_TEXT = 510
+/** Enough for three million texts. */
+const DIGITS = 6
 const WORDS = ['film', 'great', 'plot', 'never', 'scene', 'actor', 'slow', 'bright', 'story', 'music', 'awful', 'warm']
 
 const agent = new Agent({ keepAlive: true, maxSockets: Number(clients) })
@@ -17,9 +19,11 @@ let texts = 0
 /** No text comes twice, so that the server can join none of them. */
 function nextText(): string {
   const number = texts++
-  return Array.from({ length: WORDS_PER_TEXT }, (_, index) => WORDS[(number * (index + 1) + index * index) % 12]).join(
-    ' ',
-  )
+  // The first words are the number's digits; the others come again with every twelfth number.
+  const digits = number.toString(12).padStart(DIGITS, '0').split('')
+  const wordAt = (index: number) =>
+    index < DIGITS ? Number.parseInt(digits[index]!, 12) : (number * (index + 1) + index * index) % 12
+  return Array.from({ length: WORDS_PER_TEXT }, (_, index) => WORDS[wordAt(index)]).join(' ')
 }
 
 function send(text: string): Promise<number> {
