@@ -8,6 +8,8 @@
  * | body_not_json | the body is not JSON | no |
  * | body_too_large | the body is over the limit | no |
  * | bad_path | the path holds a malformed escape | no |
+ * | head_too_large | the headers, or the address, are over the limit | no |
+ * | request_too_slow | the request did not arrive within its time | yes |
  * | unauthenticated | the key is missing or unknown | no |
  * | insufficient_credits | the wallet cannot pay for the request | no, until it is topped up |
  * | budget_exceeded | a spending cap of the key, sub-account or tag is reached | no, until the next month or a higher cap |
@@ -33,6 +35,8 @@ export type ErrorCode =
   | 'body_not_json'
   | 'body_too_large'
   | 'bad_path'
+  | 'head_too_large'
+  | 'request_too_slow'
   | 'unauthenticated'
   | 'insufficient_credits'
   | 'budget_exceeded'

@@ -39,7 +39,10 @@ export type AppOptions = {
 /** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
 const REQUEST_TIMEOUT_MS = 60_000
 
-/** The same for a file, which may be 200 MB: less than 60 kB a second is too slow for it. */
+/** How often heads are looked for that are late; Node's own 30 s would let them have half as long again. */
+const SLOW_HEADS_EVERY_MS = 5000
+
+/** As `REQUEST_TIMEOUT_MS`, for a file, which may be 200 MB: less than 60 kB a second is too slow for it. */
 const UPLOAD_TIMEOUT_MS = 3_600_000
 
 /** The longest id of the Hub has two parts of 96 characters; encoded slashes and prefixes come on top. */
@@ -47,6 +50,9 @@ const MAX_PARAM_LENGTH = 512
 
 /** What a client may choose as the id of its request; anything else gets an id of ours. */
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/
+
+/** The beginning of a `Content-Type`; what comes after it names a charset or a boundary. */
+const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
 /** Builds the HTTP side: every dialect's routes, their errors, and the operator's routes. It does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
@@ -69,11 +75,17 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     frameworkErrors: sendError,
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, dialects.at(-1)!),
     // HTTP/1.1 asks for a Host header; Node's own answer to its absence has no body, and nothing here needs it.
-    http: { requireHostHeader: false, headersTimeout: REQUEST_TIMEOUT_MS },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: SLOW_HEADS_EVERY_MS,
+    },
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const error = fromHttp(thrown)
+    // The answer was given before the body was at its end, and now the body breaks.
+    if (reply.sent) return
+    const error = fromHttp(thrown, request.raw)
     const path = pathOf(request)
     const dialect = dialects.find((candidate) => candidate.owns(path))!
     const { status, headers = {}, body } = dialect.renderError(error, { id: request.id, method: request.method, path })
@@ -91,19 +103,26 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   // Node would answer an expectation that it does not know with a bare 417; there is none that matters here.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  // Who waits with a body hears "continue" when somebody begins to read it, and else why nobody does.
+  app.server.on('checkContinue', (request, response) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue()
+    })
+    app.server.emit('request', request, response)
+  })
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (_: FastifyRequest, bytes: Buffer) =>
-    parseJsonBody(await decompressed(bytes, options.maxBodyBytes)),
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async ({ headers }: FastifyRequest, bytes: Buffer) =>
+    parseJsonBody(await decompressed(bytes, headers['content-encoding'], options.maxBodyBytes)),
   )
   app.setErrorHandler(sendError)
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     if (stopping) reply.header('connection', 'close')
-  })
-  app.addHook('onRequest', async (request, reply) => {
+    passOverMalformedType(request)
     if (!request.routeOptions.config.isUpload) limitArrival(request, reply, sendError)
+    done()
   })
   app.addHook('preClose', async () => {
     stopping = true
@@ -168,11 +187,21 @@ function limitArrival(
   const { headers, raw } = request
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
   const timer = setTimeout(() => {
-    reply.raw.once('finish', () => raw.destroy())
-    refuse(new ValenceError('timed_out', 'The request took too long to arrive.'), request, reply)
+    // Answered before it was read to its end, and still sending.
+    if (reply.sent) raw.destroy()
+    else {
+      reply.raw.once('finish', () => raw.destroy())
+      refuse(new ValenceError('request_too_slow', 'The request took too long to arrive.'), request, reply)
+    }
   }, REQUEST_TIMEOUT_MS)
   raw.once('close', () => clearTimeout(timer))
   raw.once('end', () => clearTimeout(timer))
+}
+
+/** Fastify would refuse it, and here JSON is read whatever its type. */
+function passOverMalformedType({ headers }: FastifyRequest): void {
+  const type = headers['content-type']
+  if (type !== undefined && !MEDIA_TYPE.test(type)) headers['content-type'] = undefined
 }
 
 function requestId(request: { headers: Record<string, string | string[] | undefined> }): string {

@@ -1,32 +1,50 @@
 import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { brotliDecompress, gunzip, unzip, zstdDecompress } from 'node:zlib'
 import { ValenceError } from '../errors.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-const decompress = promisify(gunzip)
+const decompressGzip = promisify(gunzip)
+
+/** Encodings that no first bytes give away, by the names that headers have for them. */
+const NAMED_ENCODINGS = new Map<string, (bytes: Buffer, limits: { maxOutputLength: number }) => Promise<Buffer>>([
+  ['br', promisify(brotliDecompress)],
+  ['deflate', promisify(unzip)],
+  ['zstd', promisify(zstdDecompress)],
+])
 
 /** @cloudflare/ai compresses what workerd then compresses again. */
 const MAX_LAYERS = 2
 
 /**
- * Takes gzip off a body. The bytes decide: clients name encodings that they do not use, and use some that they do not name.
+ * Takes compression off a body. Of gzip the bytes decide: clients name encodings that they do not use, and use some that they
+ * do not name. Others are tried where the header names them.
  *
+ * @param encoding the header Content-Encoding
  * @param maxBytes what the body may have when it is decompressed; a few bytes can stand for many
  * @throws ValenceError `body_too_large` or `body_not_json`
  */
-export async function decompressed(bytes: Buffer, maxBytes: number): Promise<Buffer> {
+export async function decompressed(bytes: Buffer, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
+  const limits = { maxOutputLength: maxBytes }
   let plain = bytes
   for (let layer = 0; layer < MAX_LAYERS && isGzip(plain); layer++) {
-    plain = await decompress(plain, { maxOutputLength: maxBytes }).catch((error: NodeJS.ErrnoException) => {
-      throw error.code === 'ERR_BUFFER_TOO_LARGE'
-        ? bodyTooLarge()
-        : new ValenceError('body_not_json', 'The body begins as gzip, but cannot be decompressed.', {
-            cause: error.code,
-          })
+    plain = await decompressGzip(plain, limits).catch((error: NodeJS.ErrnoException) => {
+      if (isTooLarge(error)) throw bodyTooLarge()
+      throw new ValenceError('body_not_json', 'The body begins as gzip, but cannot be decompressed.', {
+        cause: error.code,
+      })
     })
   }
-  return plain
+  const decompress = encoding === undefined ? undefined : NAMED_ENCODINGS.get(encoding.trim().toLowerCase())
+  if (!decompress) return plain
+  return decompress(plain, limits).catch((error: NodeJS.ErrnoException) => {
+    if (isTooLarge(error)) throw bodyTooLarge()
+    return plain
+  })
+}
+
+function isTooLarge({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ERR_BUFFER_TOO_LARGE'
 }
 
 /** No JSON begins so. */

@@ -1,8 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import { asValenceError, ValenceError } from '../errors.ts'
 import { bodyTooLarge } from './body.ts'
 
 /** Turns what Fastify throws before a handler runs into our vocabulary. */
-export function fromHttp(thrown: unknown): ValenceError {
+export function fromHttp(thrown: unknown, { destroyed, complete }: IncomingMessage): ValenceError {
+  // Nobody hears of it; it is no fault of the server, and not one to log.
+  if (destroyed && !complete) return new ValenceError('aborted', 'The client closed the connection.', { cause: thrown })
   const code = (thrown as { code?: string } | null)?.code ?? ''
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return bodyTooLarge()

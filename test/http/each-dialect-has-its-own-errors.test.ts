@@ -46,6 +46,10 @@ describe('Workers AI', () => {
       status: 404,
       body: failure(7000, 'No route for that URI'),
     })
+    expect(await post(`${server.url}/client/v4/accounts/a/ai/run/`, { text: 'Good.' })).toMatchObject({
+      status: 404,
+      body: failure(7000, 'No route for that URI'),
+    })
     expect(await get(server.url + path)).toMatchObject({ status: 405 })
     expect(await post(`${server.url}/client/v4/accounts/a/ai/run/%zz`, {})).toMatchObject({
       status: 400,

@@ -8,6 +8,8 @@ const RENDERINGS: Record<ErrorCode, { status: number; type: string }> = {
   body_not_json: { status: 400, type: 'invalid_request_error' },
   body_too_large: { status: 413, type: 'invalid_request_error' },
   bad_path: { status: 400, type: 'invalid_request_error' },
+  head_too_large: { status: 431, type: 'invalid_request_error' },
+  request_too_slow: { status: 408, type: 'timeout_error' },
   unauthenticated: { status: 401, type: 'authentication_error' },
   insufficient_credits: { status: 402, type: 'insufficient_credits' },
   budget_exceeded: { status: 402, type: 'budget_exceeded' },

@@ -13,6 +13,8 @@ const STATUS: Record<ErrorCode, number> = {
   body_not_json: 400,
   body_too_large: 413,
   bad_path: 400,
+  head_too_large: 431,
+  request_too_slow: 408,
   unauthenticated: 401,
   insufficient_credits: 402,
   budget_exceeded: 402,

@@ -4,6 +4,8 @@ import { type ErrorAnswer, retryAfter } from '../dialect.ts'
 /** What has no status of its own here is the request's fault. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
   body_too_large: 413,
+  head_too_large: 431,
+  request_too_slow: 408,
   unauthenticated: 401,
   insufficient_credits: 402,
   budget_exceeded: 402,

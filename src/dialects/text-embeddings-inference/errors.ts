@@ -10,6 +10,8 @@ const RENDERINGS: Record<ErrorCode, [status: number, type: ErrorType]> = {
   body_not_json: [422, 'validation'],
   body_too_large: [413, 'validation'],
   bad_path: [422, 'validation'],
+  head_too_large: [431, 'validation'],
+  request_too_slow: [408, 'validation'],
   unauthenticated: [401, 'validation'],
   insufficient_credits: [402, 'validation'],
   budget_exceeded: [402, 'validation'],

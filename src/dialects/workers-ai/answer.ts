@@ -26,6 +26,7 @@ export type RunModel = (run: Run, request: FastifyRequest, reply: FastifyReply) 
 export function createRunModel(admission: Admission, allocation: Allocation, jobs: Promise<Jobs>): RunModel {
   return async ({ model, body, isQueued }, request, reply) => {
     const { caller } = request
+    if (model === '') throw new ValenceError('route_not_found', 'The address names no model.')
     if ('request_id' in body) {
       const asked = { accountId: caller.accountId, requestId: body.request_id }
       return { queue: await queuedTexts(await jobs, asked) }

@@ -17,6 +17,8 @@ const RENDERINGS: Record<ErrorCode, Rendering> = {
   body_not_json: { status: 400, code: 5006, words: badInput },
   body_too_large: { status: 413, code: 3006 },
   bad_path: { status: 400, code: 7003, words: notRouted },
+  head_too_large: { status: 431, code: 6003, words: () => ({ message: 'Invalid request headers' }) },
+  request_too_slow: { status: 408, code: 3007 },
   unauthenticated: { status: 401, code: 10000, words: () => ({ message: 'Authentication error' }) },
   // What an account meets there that has used up what it may spend.
   insufficient_credits: { status: 429, code: 3036 },
