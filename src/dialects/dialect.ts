@@ -53,7 +53,7 @@ const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
 /** What a call is known by, whatever it asks. */
 export type CallContext = Pick<
   Call,
-  'caller' | 'requestId' | 'route' | 'tag' | 'workId' | 'cache' | 'routing' | 'store' | 'patience' | 'signal'
+  'caller' | 'requestId' | 'route' | 'tag' | 'workId' | 'lane' | 'cache' | 'routing' | 'store' | 'patience' | 'signal'
 >
 
 /**

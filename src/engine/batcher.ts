@@ -7,25 +7,37 @@ import type { EncodedText, PackAnswer } from './backend.ts'
  * A job is one text of one model: waiting → running → done. Identical texts that are under way share one job. A job
  * lives as long as somebody waits for it: when the last one goes away, a waiting job leaves the queue at once and frees
  * its place, and a running one finishes for nobody.
+ *
+ * Jobs wait in two lanes, each with the bounds for itself: a background text begins only where no interactive one waits.
  */
 export type Batcher = {
   /**
    * Admits all of the texts or none.
    *
-   * @param onDone told which text has its result, as soon as it has
+   * @param options.lane interactive where it is left out
+   * @param options.onDone told which text has its result, as soon as it has
    * @returns one result a text, in their order
    * @throws ValenceError `busy` where the queue has no room for all the new ones, `invalid_request` where it never has
    */
-  submit(texts: readonly QueuedText[], signal: AbortSignal, onDone?: (index: number) => void): Promise<JobResult[]>
+  submit(
+    texts: readonly QueuedText[],
+    signal: AbortSignal,
+    options?: { lane?: Lane | undefined; onDone?: (index: number) => void },
+  ): Promise<JobResult[]>
   /** @throws ValenceError `busy` where nothing more can wait; asked before a text is read, so that refusing costs nothing */
-  refuseIfFull(): void
+  refuseIfFull(lane?: Lane): void
   /** Starts what can be started; the pool calls it when a worker is free. */
   dispatch(): void
-  /** texts that wait and texts that run */
-  depth(): { waiting: number; running: number }
+  depth(): Depth
   /** Rejects whatever waits. */
   close(): void
 }
+
+/** Whether somebody waits for a text, or it takes what time the others leave. */
+export type Lane = 'interactive' | 'background'
+
+/** Texts that wait in each lane, and texts that run. */
+export type Depth = { waiting: number; waitingInBackground: number; running: number }
 
 export type QueuedText = {
   modelId: string
@@ -38,7 +50,11 @@ export type JobResult = { logits: Float32Array; queueMs: number; inferenceMs: nu
 
 type Waiter = { resolve: (result: JobResult) => void; reject: (reason: unknown) => void }
 
+/** What waits in a lane, in the order of arrival, which a Map keeps. */
+type LaneQueue = { jobs: Map<string, Job>; tokens: number }
+
 type Job = QueuedText & {
+  lane: Lane
   waiters: Set<Waiter>
   enqueuedAt: number
 }
@@ -64,32 +80,34 @@ export function createBatcher(options: {
   maxWaiting: number
   /** the most tokens that they may have together */
   maxWaitingTokens: number
-  pool: { canTake(modelId: string): boolean; run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]> }
+  pool: {
+    canTake(modelId: string, lane: Lane): boolean
+    run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]>
+  }
 }): Batcher {
-  /** in the order of arrival, which a Map keeps */
-  const waiting = new Map<string, Job>()
+  const lanes: Record<Lane, LaneQueue> = { interactive: emptyLane(), background: emptyLane() }
   const running = new Map<string, Job>()
-  let waitingTokens = 0
   let closed = false
 
-  function admit(texts: readonly QueuedText[]): Job[] {
+  function admit(texts: readonly QueuedText[], name: Lane): Job[] {
+    const lane = lanes[name]
     const now = performance.now()
     const fresh = new Map<string, Job>()
     const jobs = texts.map((text) => {
-      const id = jobId(text)
-      const known = waiting.get(id) ?? running.get(id) ?? fresh.get(id)
+      const id = jobId({ ...text, lane: name })
+      const known = lane.jobs.get(id) ?? running.get(id) ?? fresh.get(id)
       if (known) return known
-      const job: Job = { ...text, waiters: new Set(), enqueuedAt: now }
+      const job: Job = { ...text, lane: name, waiters: new Set(), enqueuedAt: now }
       fresh.set(id, job)
       return job
     })
     const freshTokens = [...fresh.values()].reduce((sum, job) => sum + tokensOf(job), 0)
     if (freshTokens > options.maxWaitingTokens) throw tooManyTokens(freshTokens, options.maxWaitingTokens)
-    if (waiting.size + fresh.size > options.maxWaiting || waitingTokens + freshTokens > options.maxWaitingTokens) {
+    if (lane.jobs.size + fresh.size > options.maxWaiting || lane.tokens + freshTokens > options.maxWaitingTokens) {
       throw queueFull()
     }
-    for (const [id, job] of fresh) waiting.set(id, job)
-    waitingTokens += freshTokens
+    for (const [id, job] of fresh) lane.jobs.set(id, job)
+    lane.tokens += freshTokens
     return jobs
   }
 
@@ -124,24 +142,26 @@ export function createBatcher(options: {
   function leave(job: Job, waiter: Waiter): void {
     job.waiters.delete(waiter)
     // A waiter may be leaving a job that is done, while a new one of the same text waits for somebody else.
-    if (job.waiters.size === 0 && waiting.get(jobId(job)) === job) unqueue(job)
+    if (job.waiters.size === 0 && lanes[job.lane].jobs.get(jobId(job)) === job) unqueue(job)
   }
 
   function unqueue(job: Job): void {
-    if (waiting.delete(jobId(job))) waitingTokens -= tokensOf(job)
+    const lane = lanes[job.lane]
+    if (lane.jobs.delete(jobId(job))) lane.tokens -= tokensOf(job)
   }
 
-  /** The oldest text of a model that can be run now. */
+  /** The oldest text of a model that can be run now; of the background only where no other can. */
   function oldest(): Job | undefined {
-    for (const job of waiting.values()) if (options.pool.canTake(job.modelId)) return job
+    for (const { jobs } of [lanes.interactive, lanes.background])
+      for (const job of jobs.values()) if (options.pool.canTake(job.modelId, job.lane)) return job
     return undefined
   }
 
-  /** Takes a text, and behind it the oldest others of its model and like length, up to the pack's size. */
+  /** Takes a text, and behind it the oldest others of its lane, model and like length, up to the pack's size. */
   function takePack(first: Job): Job[] {
     const pack: Job[] = []
     let tokens = 0
-    for (const job of [first, ...waiting.values()]) {
+    for (const job of [first, ...lanes[first.lane].jobs.values()]) {
       if (tokens >= PACK_TOKENS) break
       if (job === first && pack.length > 0) continue
       if (job.modelId !== first.modelId || !areAlike(tokensOf(job), tokensOf(first))) continue
@@ -183,24 +203,30 @@ export function createBatcher(options: {
   }
 
   const batcher: Batcher = {
-    async submit(texts, signal, onDone) {
+    async submit(texts, signal, { lane = 'interactive', onDone } = {}) {
       if (closed) throw shuttingDown()
       signal.throwIfAborted()
-      const results = join(admit(texts), signal, onDone)
+      const results = join(admit(texts, lane), signal, onDone)
       batcher.dispatch()
       return results
     },
-    refuseIfFull() {
-      if (waiting.size >= options.maxWaiting || waitingTokens >= options.maxWaitingTokens) throw queueFull()
+    refuseIfFull(lane = 'interactive') {
+      const { jobs, tokens } = lanes[lane]
+      if (jobs.size >= options.maxWaiting || tokens >= options.maxWaitingTokens) throw queueFull()
     },
     dispatch() {
       for (let first = oldest(); first; first = oldest()) void runPack(takePack(first))
     },
-    depth: () => ({ waiting: waiting.size, running: running.size }),
+    depth: () => ({
+      waiting: lanes.interactive.jobs.size,
+      waitingInBackground: lanes.background.jobs.size,
+      running: running.size,
+    }),
     close() {
       closed = true
       const error = shuttingDown()
-      for (const job of waiting.values()) settle(job, (waiter) => waiter.reject(error))
+      for (const { jobs } of Object.values(lanes))
+        for (const job of jobs.values()) settle(job, (waiter) => waiter.reject(error))
     },
   }
   return batcher
@@ -214,8 +240,12 @@ function areAlike(a: number, b: number): boolean {
   return a <= LIKE_LENGTHS * b && b <= LIKE_LENGTHS * a
 }
 
-function jobId({ modelId, key }: QueuedText): string {
-  return `${modelId}\n${key}`
+function jobId({ modelId, lane, key }: QueuedText & { lane: Lane }): string {
+  return `${modelId}\n${lane}\n${key}`
+}
+
+function emptyLane(): LaneQueue {
+  return { jobs: new Map(), tokens: 0 }
 }
 
 function shuttingDown(): ValenceError {

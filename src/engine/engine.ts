@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
-import { createBatcher, type QueuedText } from './batcher.ts'
+import { createBatcher, type Depth, type Lane, type QueuedText } from './batcher.ts'
 import { loadAddon } from './native/addon.ts'
 import type { Network, OnnxFile } from './network.ts'
 import { type BackendChoice, type BackendName, createPools } from './pools.ts'
@@ -33,6 +33,8 @@ export type TextInput = {
 
 export type LabelScore = { label: string; score: number }
 
+export type { Depth, Lane }
+
 /** What the engine says about one text. */
 export type Classification = {
   /** in the model's own order of labels */
@@ -54,6 +56,8 @@ export type ClassifyOptions = {
    * it could be computed tells that somebody else has sent the text
    */
   sharedAmong?: string
+  /** interactive where it is left out; background texts are bounded by themselves, and run when no other wait */
+  lane?: Lane | undefined
   /** told of each text's tokens as soon as it is computed, so that what an aborted call did is known */
   onComputed?: ((tokens: number) => void) | undefined
 }
@@ -77,7 +81,7 @@ export type Engine = {
   classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
   /** @throws ValenceError `busy` where nothing more can wait; it costs nothing to ask before a request is read */
   refuseIfFull(): void
-  depth(): { waiting: number; running: number }
+  depth(): Depth
   /** the most tokens that a loaded model reads of a text */
   maxTokensOf(modelId: string): number
   /** what a loaded model would read of a text, in tokens */
@@ -111,7 +115,10 @@ export function createEngine(options: {
   const batcher = createBatcher({
     maxWaiting: options.maxWaiting,
     maxWaitingTokens: options.maxWaitingTokens,
-    pool: { canTake: (modelId) => pools.canTake(modelId), run: (modelId, pack) => pools.run(modelId, pack) },
+    pool: {
+      canTake: (modelId, lane) => pools.canTake(modelId, lane),
+      run: (modelId, pack) => pools.run(modelId, pack),
+    },
   })
   const pools = createPools({
     backend: options.backend,
@@ -136,13 +143,16 @@ export function createEngine(options: {
       await pools.unload(modelId)
     },
     copiesOf: (form) => pools.copiesOf(form),
-    async classify(modelId, inputs, { activation, signal, sharedAmong = '', onComputed }) {
+    async classify(modelId, inputs, { activation, signal, sharedAmong = '', lane, onComputed }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
-      batcher.refuseIfFull()
+      batcher.refuseIfFull(lane)
       const encoded = await encodeAll(model, inputs, sharedAmong, signal)
-      const results = await batcher.submit(encoded, signal, (index) => onComputed?.(encoded[index]!.encoded.ids.length))
+      const results = await batcher.submit(encoded, signal, {
+        lane,
+        onDone: (index) => onComputed?.(encoded[index]!.encoded.ids.length),
+      })
       return results.map(({ logits, queueMs, inferenceMs }, index): Classification => {
         const { encoded: sequence, truncated, tokenizeMs } = encoded[index]!
         const scores = activate(logits, activation ?? model.activation)

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { EncodedText, PackAnswer } from './backend.ts'
+import type { Lane } from './batcher.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Addon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
@@ -36,8 +37,8 @@ export type Pools = {
   copiesOf(form: 'network' | 'onnx-file'): number
   /** whether something is there that can run a text */
   canRun(): boolean
-  /** whether a pack of the model may be given now */
-  canTake(modelId: string): boolean
+  /** whether a pack of the model may be given now; one of the background leaves the place ahead of the threads to others */
+  canTake(modelId: string, lane?: Lane): boolean
   /** call it only while `canTake` */
   run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]>
   close(): Promise<void>
@@ -58,7 +59,7 @@ export function createPools(options: {
 }): Pools {
   const { backend, addon, threads, onFailure, onIdle } = options
   const native = backend === 'onnxruntime' ? undefined : openNative(backend, addon, threads, onIdle)
-  const poolOf = new Map<string, Pick<Pool, 'idle' | 'run' | 'unload'>>()
+  const poolOf = new Map<string, Pick<Pool, 'ahead' | 'idle' | 'run' | 'unload'>>()
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
@@ -105,7 +106,10 @@ export function createPools(options: {
     // The kernels have the matrices in an order of their own, each worker thread of ONNX Runtime has them in its session.
     copiesOf: (form) => (form === 'onnx-file' ? threads : native ? 2 : 1 + threads),
     canRun: () => native !== undefined || (workers?.canRun() ?? false),
-    canTake: (modelId) => (poolOf.get(modelId)?.idle() ?? 0) > 0,
+    canTake(modelId, lane) {
+      const pool = poolOf.get(modelId)
+      return pool !== undefined && pool.idle() > (lane === 'background' ? pool.ahead : 0)
+    },
     run: (modelId, pack) => poolOf.get(modelId)!.run(modelId, pack),
     async close() {
       await Promise.all([native?.pool.close(), workers?.close()])

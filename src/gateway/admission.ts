@@ -1,7 +1,7 @@
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Revisions } from '../catalog/revisions.ts'
 import type { Activation } from '../engine/activation.ts'
-import type { Classification, Engine, LabelScore, TextInput } from '../engine/engine.ts'
+import type { Classification, Engine, LabelScore, Lane, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
 import type { Answering, Lookup, Outcome } from './answering.ts'
 import { type Authenticate, createAuthentication } from './authentication.ts'
@@ -20,7 +20,7 @@ import { refuseOutOfScope } from './scopes.ts'
 import type { KeyCheck } from './static-keys.ts'
 import type { CallKeeper } from './stored-calls.ts'
 
-export type { Activation, CacheMode, Classification, LabelScore, ModelStatus, Routing, TextInput }
+export type { Activation, CacheMode, Classification, LabelScore, Lane, ModelStatus, Routing, TextInput }
 
 /** The one way from a dialect to the engine: authenticate → limit → reserve → run → settle and meter. */
 export type Admission = {
@@ -97,6 +97,8 @@ export type Call = {
   patience?: Patience | undefined
   /** by what whoever answers is chosen; `auto` where the client does not say */
   routing?: Routing | undefined
+  /** whether whoever waits for an answer goes before; interactive where it is left out */
+  lane?: Lane | undefined
   /** whether the texts may be kept, for replays */
   store?: boolean | undefined
   /** aborted when the client has gone away */
@@ -180,7 +182,7 @@ export function createAdmission(options: {
   ): Promise<Answer> {
     const { caller, inputs } = call
     const startedAt = performance.now()
-    const question = { accountId: caller.accountId, inputs, activation, cache: mode }
+    const question = { accountId: caller.accountId, inputs, activation, cache: mode, lane: call.lane }
     const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
     const price = lookup.missing.length === 0 ? undefined : prices.of(model.id)
     const bill = price && {

@@ -59,10 +59,10 @@ export function createAnswering(options: {
       return { ...question, ...found, missing: question.inputs.filter((_, index) => found.known[index] === undefined) }
     },
     async complete(lookup, signal, onComputed) {
-      const { candidates, known, missing, accountId, activation } = lookup
+      const { candidates, known, missing, accountId, activation, lane } = lookup
       if (missing.length === 0)
         return { servedBy: candidates[0]!.servedBy, results: known as Classification[], computed: [] }
-      const question = { accountId, activation, inputs: missing, onComputed }
+      const question = { accountId, activation, lane, inputs: missing, onComputed }
       const { candidate, results: computed } = await firstAnswer(candidates, question, signal, onFailure)
       const { servedBy, weights } = candidate
       if (keeps(candidate, lookup.cache)) {

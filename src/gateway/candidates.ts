@@ -1,5 +1,5 @@
 import type { Activation } from '../engine/activation.ts'
-import type { Classification, TextInput } from '../engine/engine.ts'
+import type { Classification, Lane, TextInput } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
 import { UpstreamError } from './upstreams/request.ts'
 
@@ -12,6 +12,8 @@ export type Question = {
   accountId: string
   inputs: readonly TextInput[]
   activation: Activation | undefined
+  /** where our weights answer: whether others go before; interactive where it is left out */
+  lane?: Lane | undefined
   /** told of each text's tokens as soon as our weights have computed it */
   onComputed?: ((tokens: number) => void) | undefined
 }

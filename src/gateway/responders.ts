@@ -68,9 +68,9 @@ export function createResponders(options: {
       isResting: () => !engine.canRun(),
       countTokens: (text) => engine.countTokens(servedBy, text),
       canAnswer: () => true,
-      async answer({ inputs, activation, accountId, onComputed }, signal) {
+      async answer({ inputs, activation, accountId, lane, onComputed }, signal) {
         const startedAt = performance.now()
-        const options = { activation, signal, sharedAmong: sharedAmong(accountId), onComputed }
+        const options = { activation, signal, sharedAmong: sharedAmong(accountId), lane, onComputed }
         const results = await engine.classify(servedBy, inputs, options)
         latency.took(performance.now() - startedAt, inputs.length)
         return results

@@ -25,7 +25,7 @@ export type AppOptions = {
   /** the first that owns an address answers for it */
   dialects: readonly Dialect[]
   admission: Admission
-  depth: () => { waiting: number; running: number }
+  depth: () => { waiting: number; waitingInBackground: number; running: number }
   /** whether the engine can run a text at all */
   canRun: () => boolean
   /** what runs a model, for whoever asks how the server is */

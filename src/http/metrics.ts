@@ -8,7 +8,7 @@ const DURATION_BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 export function addMetrics(
   app: FastifyInstance,
   depth: {
-    engine: () => { waiting: number; running: number }
+    engine: () => { waiting: number; waitingInBackground: number; running: number }
     store: () => { waiting: number; inUse: number }
   },
 ): void {
@@ -28,8 +28,9 @@ export function addMetrics(
     labelNames: ['state'],
     registers: [registry],
     collect() {
-      const { waiting, running } = depth.engine()
+      const { waiting, waitingInBackground, running } = depth.engine()
       this.set({ state: 'waiting' }, waiting)
+      this.set({ state: 'waiting_in_background' }, waitingInBackground)
       this.set({ state: 'running' }, running)
     },
   })

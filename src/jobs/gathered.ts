@@ -1,9 +1,12 @@
-/** Gathers what comes one by one into lists of a size; the last may be shorter. */
-export async function* gathered<T>(source: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+/** Gathers what comes one by one into lists, each until it is full; the last may not be. */
+export async function* gathered<T>(
+  source: AsyncIterable<T>,
+  isFull: (group: readonly T[]) => boolean,
+): AsyncGenerator<T[]> {
   let group: T[] = []
   for await (const item of source) {
     group.push(item)
-    if (group.length < size) continue
+    if (!isFull(group)) continue
     yield group
     group = []
   }

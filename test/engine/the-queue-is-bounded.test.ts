@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest'
 import type { EncodedText, PackAnswer } from '../../src/engine/backend.ts'
-import { type Batcher, createBatcher, type QueuedText } from '../../src/engine/batcher.ts'
+import { type Batcher, createBatcher, type JobResult, type QueuedText } from '../../src/engine/batcher.ts'
 import { embeddedEngine, MODEL, never } from '../support/engine.ts'
 
 /** One worker, moved by hand: a real one is done in milliseconds, and no test could say what waits meanwhile. */
@@ -33,10 +33,10 @@ it('refuses what does not fit, all of it, and says when to come back', async () 
   const waiting = submit('b', 'c')
   const refused = submit('d', 'e')
   await expect(refused).rejects.toMatchObject({ code: 'busy', details: { retryAfterSeconds: 1 } })
-  expect(batcher.depth()).toEqual({ waiting: 2, running: 1 })
+  expect(batcher.depth()).toMatchObject({ waiting: 2, running: 1 })
   await finishAll()
   expect([await running, await waiting]).toEqual([['a'], ['b', 'c']])
-  expect(batcher.depth()).toEqual({ waiting: 0, running: 0 })
+  expect(batcher.depth()).toMatchObject({ waiting: 0, running: 0 })
 })
 
 it('refuses before a text is read, where nothing more can wait', async () => {
@@ -74,6 +74,24 @@ it('packs texts of like length, the oldest first, and lets none starve', async (
   await Promise.all([running, answers])
 })
 
+it('runs background texts when no other waits, by bounds of their own, and in packs of their own', async () => {
+  const inBackground = (...letters: string[]) =>
+    batcher.submit(letters.map(asText), new AbortController().signal, { lane: 'background' }).then(lettersOf)
+  const running = submit('a')
+  const background = inBackground('b', 'c', 'd')
+  await expect(inBackground('e')).rejects.toMatchObject({ code: 'busy' })
+  // As many as if there were no others, though one is the same text.
+  const interactive = submit('x', 'y', 'b')
+  expect(batcher.depth()).toEqual({ waiting: 3, waitingInBackground: 3, running: 1 })
+  const order: string[] = []
+  while (busy) {
+    order.push(String.fromCodePoint(busy.pack[0]!.ids[0]!))
+    await finishOne()
+  }
+  expect(order.join('')).toBe('axybbcd')
+  expect(await Promise.all([running, interactive, background])).toEqual([['a'], ['x', 'y', 'b'], ['b', 'c', 'd']])
+})
+
 it('frees the place of a client that has gone away, and does not run its text', async () => {
   void submit('a')
   const client = new AbortController()
@@ -89,7 +107,7 @@ it('frees the place of a client that has gone away, and does not run its text', 
 
 it('runs identical texts that are under way once, waiting or running', async () => {
   const answers = Array.from({ length: 50 }, () => submit('a', 'b', 'a'))
-  expect(batcher.depth()).toEqual({ waiting: 1, running: 1 })
+  expect(batcher.depth()).toMatchObject({ waiting: 1, running: 1 })
   await finishAll()
   for (const answer of await Promise.all(answers)) expect(answer).toEqual(['a', 'b', 'a'])
   expect(packs).toEqual([1, 1])
@@ -164,7 +182,10 @@ async function submit(...letters: string[]): Promise<string[]> {
 }
 
 async function submitFor(client: AbortController, ...letters: string[]): Promise<string[]> {
-  const results = await batcher.submit(letters.map(asText), client.signal)
+  return lettersOf(await batcher.submit(letters.map(asText), client.signal))
+}
+
+function lettersOf(results: readonly JobResult[]): string[] {
   return results.map(({ logits }) => String.fromCodePoint(logits[0]!))
 }
 

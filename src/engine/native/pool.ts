@@ -27,6 +27,7 @@ export function createNativePool(
       models.delete(modelId)
     },
     canRun: () => true,
+    ahead: PACKS_AHEAD,
     idle: () => threads + PACKS_AHEAD - underWay.size,
     async run(modelId, pack) {
       const { model, labels } = models.get(modelId)!

@@ -6,10 +6,10 @@ import { announce } from '../events.ts'
 import type { Written } from '../files/contents.ts'
 import { newId } from '../ids.ts'
 import type { BatchContext } from './context.ts'
+import { LeaseLost } from './keeper.ts'
 import { readLines } from './lines.ts'
 import { readRequestLine } from './request-line.ts'
 import { NEVER_RUN, neverRunLine } from './result-line.ts'
-import { LeaseLost } from './run.ts'
 
 /** Results are read in parts of this size. */
 const RESULTS_AT_ONCE = 200

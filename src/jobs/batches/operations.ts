@@ -14,6 +14,8 @@ export type LineCall = {
   requestId: string
   /** the same each time that the line is run, so that it is charged once */
   workId: string
+  /** behind whoever waits for an answer */
+  lane: 'background'
   route: string
   tag: string | undefined
   signal: AbortSignal

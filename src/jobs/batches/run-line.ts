@@ -8,6 +8,9 @@ export type Outcome = { status: number; body: unknown; inputTokens: number; outp
 /** What passes when interactive traffic does; the line waits its turn. */
 const LATER: ReadonlySet<ErrorCode> = new Set(['busy', 'rate_limited'])
 
+/** What takes longer than the line should wait in its place. */
+const MUCH_LATER: ReadonlySet<ErrorCode> = new Set(['shutting_down', 'model_loading'])
+
 /** What the line's next try may not meet again. */
 const PERHAPS: ReadonlySet<ErrorCode> = new Set(['internal', 'timed_out', 'upstream_failed'])
 
@@ -28,7 +31,7 @@ export async function runLine(
   operation: Operation,
   body: Record<string, unknown>,
   call: LineCall,
-  renderError: Operations['renderError'],
+  { isQuiet, renderError }: { isQuiet: () => boolean; renderError: Operations['renderError'] },
 ): Promise<Outcome | undefined> {
   for (let waits = 0, tries = 1; ; ) {
     try {
@@ -36,7 +39,9 @@ export async function runLine(
     } catch (thrown) {
       call.signal.throwIfAborted()
       const error = asValenceError(thrown)
-      if (error.code === 'shutting_down') return undefined
+      if (MUCH_LATER.has(error.code)) return undefined
+      // Others went before it for all of its time, which says nothing of the line.
+      if (error.code === 'timed_out' && !isQuiet()) return undefined
       if (LATER.has(error.code)) {
         waits += 1
         if (waits > MAX_WAITS) return undefined

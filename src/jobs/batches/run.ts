@@ -1,15 +1,22 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Caller } from '../../gateway/caller.ts'
-import { advanceBatch, type BatchRow, type Progress } from '../../store/batches.ts'
+import type { BatchRow } from '../../store/batches.ts'
 import { gathered } from '../gathered.ts'
 import type { BatchContext } from './context.ts'
+import { createKeeper, type Keeper } from './keeper.ts'
 import { type Line, readLines } from './lines.ts'
 import { readRequestLine } from './request-line.ts'
 import { isFailure, resultLine } from './result-line.ts'
 import { type Outcome, runLine } from './run-line.ts'
 
-/** Enough lines to fill the engine's packs, few enough for whoever calls meanwhile to wait some milliseconds. */
-const LINES_AT_ONCE = 32
+/** Two chunks run at a time, and together fill the engine's packs even where each line is a few tokens long. */
+const CHUNK_LINES = 64
+
+/** Lines may be as long as the body of a request, and a chunk is in memory. */
+const CHUNK_BYTES = 262_144
+
+/** Lines that begin before whatever else waits in this process has its turn. */
+const LINES_A_TURN = 8
 
 /** After this long another batch gets its turn, so that a large one does not keep the small ones waiting. */
 const SLICE_MS = 10_000
@@ -19,9 +26,6 @@ const STAND_BACK_MS = 20
 
 /** Why a slice ended: no lines are left, its time is up, the server had no place for more, or the batch was cancelled. */
 export type SliceEnd = 'no_lines' | 'time' | 'no_place' | 'cancelled'
-
-/** Another process has the batch in hand; it was gone too long from ours. */
-export class LeaseLost extends Error {}
 
 /**
  * Runs lines of a batch for a while. The results of some lines and the note that they are done are kept together, so a
@@ -39,31 +43,54 @@ export async function runSlice(
   const { store, contents, maxLineBytes } = context
   const from = { number: batch.read_line, end: batch.read_byte }
   const lines = readLines(contents.read(batch.input_content_id, from.end), { maxLineBytes, from })
-  let readLine = from.number
-  // While the results of some lines are on their way to the disk, the next lines run.
-  let kept: Promise<BatchRow | undefined> = Promise.resolve(batch)
-  let end: SliceEnd = 'no_lines'
-  for await (const chunk of gathered(lines, LINES_AT_ONCE)) {
-    const progress =
-      (await quiet(context, deadline, signal)) && (await runChunk(context, batch, chunk, readLine, signal))
-    const isCancelled = statusOf(await kept) === 'cancelling'
-    // What was run is kept, whatever became of the batch meanwhile: it was charged.
-    if (progress) {
-      kept = advanceBatch(store.db, batch.id, owner, progress)
-      readLine = progress.to.readLine
+  const keeper = createKeeper(store, batch, owner)
+  let before: Chunk | undefined
+  let end: SliceEnd | undefined
+  try {
+    for await (const some of gathered(lines, isFull)) {
+      const isQuiet = await quiet(context, deadline, signal)
+      // It begins while the one before it ends, so that the engine always has work.
+      const next = isQuiet ? begin(context, batch, some, signal) : undefined
+      const current = before
+      before = next
+      if (current) end = await keepChunk(keeper, current, deadline)
+      if (!isQuiet) end ??= 'no_place'
+      if (end !== undefined) break
     }
-    if (isCancelled) end = 'cancelled'
-    else if (performance.now() > deadline) end = 'time'
-    else if (!progress || progress.results.length < chunk.length) end = 'no_place'
-    else continue
-    break
+    // What was run is kept, whatever became of the batch meanwhile: it was charged. But a gap before it undoes it.
+    if (before && end !== 'no_place') end = (await keepChunk(keeper, before, deadline)) ?? end
+    return (await keeper.done()) === 'cancelling' ? 'cancelled' : (end ?? 'no_lines')
+  } finally {
+    // Nothing of a slice goes on after it.
+    await before?.answers.catch(() => {})
   }
-  return statusOf(await kept) === 'cancelling' ? 'cancelled' : end
 }
 
-function statusOf(batch: BatchRow | undefined): BatchRow['status'] {
-  if (!batch) throw new LeaseLost()
-  return batch.status
+/** Lines that run together. */
+type Chunk = { lines: readonly Line[]; answers: Promise<readonly Answered[]> }
+
+function isFull(lines: readonly Line[]): boolean {
+  return lines.length >= CHUNK_LINES || lines.at(-1)!.end - lines[0]!.end > CHUNK_BYTES
+}
+
+/** Keeps what came of a chunk, and says whether that ends the slice. */
+async function keepChunk(keeper: Keeper, { lines, answers }: Chunk, deadline: number): Promise<SliceEnd | undefined> {
+  const done = await answers
+  const last = lines[done.length - 1]
+  if (!last) return 'no_place'
+  const status = await keeper.keep({
+    results: done.map(({ outcome, content }, index) => ({
+      line: lines[index]!.number,
+      isFailure: isFailure(outcome),
+      content,
+    })),
+    inputTokens: done.reduce((sum, { outcome }) => sum + outcome.inputTokens, 0),
+    outputTokens: done.reduce((sum, { outcome }) => sum + outcome.outputTokens, 0),
+    to: { readLine: last.number, readByte: last.end },
+  })
+  if (status === 'cancelling') return 'cancelled'
+  if (done.length < lines.length) return 'no_place'
+  return performance.now() > deadline ? 'time' : undefined
 }
 
 /** Waits until no interactive traffic does. false where the slice's time is up before that. */
@@ -75,36 +102,36 @@ async function quiet({ isQuiet }: BatchContext, deadline: number, signal: AbortS
   return true
 }
 
-/** Runs some lines at once. Where there is no place for one of them, those before it count; undefined is none. */
-async function runChunk(
+function begin(context: BatchContext, batch: BatchRow, lines: readonly Line[], signal: AbortSignal): Chunk {
+  const answers = answerAll(context, batch, lines, signal)
+  // Whoever waits for it hears of a failure; until then nobody listens, which must not end the process.
+  answers.catch(() => {})
+  return { lines, answers }
+}
+
+/** Runs some lines at once. Where there is no place for one of them, those before it count. */
+async function answerAll(
   context: BatchContext,
   batch: BatchRow,
-  chunk: readonly Line[],
-  readLine: number,
+  lines: readonly Line[],
   signal: AbortSignal,
-): Promise<Progress | undefined> {
-  const outcomes = await Promise.all(chunk.map((line) => answer(context, batch, line, signal)))
-  const firstMissing = outcomes.indexOf(undefined)
-  const done = (firstMissing === -1 ? outcomes : outcomes.slice(0, firstMissing)) as Answered[]
-  const last = chunk[done.length - 1]
-  if (!last) return undefined
-  return {
-    results: done.map(({ outcome, content }, index) => ({
-      line: chunk[index]!.number,
-      isFailure: isFailure(outcome),
-      content,
-    })),
-    inputTokens: done.reduce((sum, { outcome }) => sum + outcome.inputTokens, 0),
-    outputTokens: done.reduce((sum, { outcome }) => sum + outcome.outputTokens, 0),
-    from: { readLine },
-    to: { readLine: last.number, readByte: last.end },
+): Promise<readonly Answered[]> {
+  const begun: Promise<Answered | undefined>[] = []
+  for (const line of lines) {
+    const answered = answer(context, batch, line, signal)
+    answered.catch(() => {})
+    begun.push(answered)
+    if (begun.length % LINES_A_TURN === 0) await setImmediate()
   }
+  const outcomes = await Promise.all(begun)
+  const firstMissing = outcomes.indexOf(undefined)
+  return (firstMissing === -1 ? outcomes : outcomes.slice(0, firstMissing)) as Answered[]
 }
 
 type Answered = { outcome: Outcome; content: string }
 
 async function answer(
-  { operations }: BatchContext,
+  { operations, isQuiet }: BatchContext,
   batch: BatchRow,
   line: Line,
   signal: AbortSignal,
@@ -118,9 +145,10 @@ async function answer(
     workId: requestId,
     route: batch.endpoint,
     tag: batch.tag ?? undefined,
+    lane: 'background' as const,
     signal,
   }
   const operation = operations.byPath.get(batch.endpoint)!
-  const outcome = await runLine(operation, request.body, call, operations.renderError)
+  const outcome = await runLine(operation, request.body, call, { isQuiet, renderError: operations.renderError })
   return outcome && { outcome, content: resultLine(batch.kind, request.customId, requestId, outcome) }
 }

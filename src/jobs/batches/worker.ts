@@ -11,7 +11,8 @@ import {
 import { announce } from '../events.ts'
 import type { BatchContext } from './context.ts'
 import { finish } from './finish.ts'
-import { LeaseLost, runSlice } from './run.ts'
+import { LeaseLost } from './keeper.ts'
+import { runSlice } from './run.ts'
 import { validateInput } from './validate.ts'
 
 /** A quarter of the time that a lease holds, so that a slow moment or two do not lose it. */

@@ -20,7 +20,7 @@ export function createChunkContents({ db }: Pick<Store, 'db'>): Contents {
       const pieces = measured(source, maxBytes)
       try {
         let position = 0
-        for await (const chunks of gathered(inChunks(pieces), CHUNKS_AT_ONCE)) {
+        for await (const chunks of gathered(inChunks(pieces), ({ length }) => length === CHUNKS_AT_ONCE)) {
           await insertChunks(db, { contentId: id, position, chunks })
           position += chunks.length
         }
