@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { post } from '../support/http.ts'
 import { storePlace } from '../support/stores.ts'
-import { clientOf, endOf, MODEL, startOn, upload } from './support.ts'
+import { clientOf, MODEL, OVER, startOn, upload } from './support.ts'
 
 const MOST_WAITING = 64
 
@@ -26,16 +26,14 @@ it('lines that fill their queue take no place from others, and wait for their ow
     endpoint: '/v1/classifications' as '/v1/completions',
     completion_window: '24h',
   })
-  let isOver = false
-  const over = endOf(client, batch.id).finally(() => {
-    isOver = true
-  })
   const statuses = new Set<number>()
-  for (let call = 0; !isOver; call += 1) {
+  let end = await client.batches.retrieve(batch.id)
+  for (let call = 0; !OVER.includes(end.status); call += 1) {
     const input = Array.from({ length: MOST_WAITING }, (_, text) => `Call ${call} has a good text ${text}`)
     statuses.add((await post(`${server.url}/v1/classifications`, { model: MODEL, input })).status)
+    end = await client.batches.retrieve(batch.id)
   }
   expect([...statuses]).toEqual([200])
-  expect((await over).request_counts).toEqual({ total: 40, completed: 40, failed: 0 })
+  expect(end.request_counts).toEqual({ total: 40, completed: 40, failed: 0 })
   await server.stop()
 })

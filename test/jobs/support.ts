@@ -41,7 +41,7 @@ export async function startBatch(client: OpenAI, lines: readonly string[]): Prom
   })
 }
 
-const OVER = ['completed', 'failed', 'expired', 'cancelled']
+export const OVER = ['completed', 'failed', 'expired', 'cancelled']
 
 /** Asks until a batch is over. */
 export async function endOf(client: OpenAI, id: string, withinMs = 60_000): Promise<Batch> {
