@@ -1,3 +1,5 @@
+import { ValenceError } from '../errors.ts'
+
 /** Money is counted in micro-dollars, whole ones: a thousandth of a cent is ten of them. */
 export const MICROS_PER_DOLLAR = 1_000_000
 const MICROS_PER_CENT = 10_000
@@ -11,9 +13,22 @@ export function dollarsOf(micros: number): number {
   return micros / MICROS_PER_DOLLAR
 }
 
-export function microsOfCents(cents: number): number {
-  return Math.round(cents * MICROS_PER_CENT)
+/** Two float numbers that mean the same amount, such as 0.1 + 0.2 and 0.3, differ by less. */
+const FLOAT_ERROR_MICROS = 1e-3
+
+/**
+ * @param field what the amount is called where a client gave it
+ * @throws ValenceError `invalid_request` for a part of a micro-dollar, which nobody can be charged or paid
+ */
+export function microsOfCents(cents: number, field: string): number {
+  const exact = cents * MICROS_PER_CENT
+  const micros = Math.round(exact)
+  if (Math.abs(exact - micros) <= Math.max(FLOAT_ERROR_MICROS, exact * 4 * Number.EPSILON)) return micros
+  throw new ValenceError('invalid_request', `${field} may have at most four decimals.`, { field })
 }
+
+/** A thousand million dollars, the most of any amount and of any wallet: sums of many such stay exact in a float. */
+export const MOST_MICROS = 1_000_000_000 * MICROS_PER_DOLLAR
 
 /** What the operator keeps of a top-up: five in a hundred. */
 const FEE_PERCENT = 5

@@ -10,12 +10,16 @@ import {
 } from '../store/wallet.ts'
 import { createBook, topUp } from './account-book.ts'
 import { newId } from './ids.ts'
-import { centsOf } from './money.ts'
+import { centsOf, dollarsOf, MOST_MICROS, splitTopUp } from './money.ts'
 
 /** `balanceMicros` is the wallet's now, whenever the top-up was. */
 export type TopUp = { id: string; paidMicros: number; feeMicros: number; creditMicros: number; balanceMicros: number }
 
-/** Adds to an account's wallet what was paid, less the fee. */
+/**
+ * Adds to an account's wallet what was paid, less the fee.
+ *
+ * @throws ValenceError `invalid_request` for nothing, and for more than a wallet holds; `not_found`, `conflict`
+ */
 export async function payIn(
   db: Kysely<Database>,
   {
@@ -24,11 +28,13 @@ export async function payIn(
     idempotencyKey,
   }: { accountId: string; paidMicros: number; idempotencyKey?: string | undefined },
 ): Promise<TopUp> {
+  if (paidMicros <= 0) throw new ValenceError('invalid_request', 'A top-up must be more than nothing.', AMOUNT)
   return db.transaction().execute(async (trx) => {
     const [wallet] = await lockWallets(trx, [accountId])
     if (!wallet) throw noWallet(accountId)
     const earlier = idempotencyKey === undefined ? [] : await findByIdempotencyKey(trx, { accountId, idempotencyKey })
     if (earlier.length > 0) return repeated(earlier, paidMicros, wallet)
+    refuseOverflow(wallet, splitTopUp(paidMicros).creditMicros)
     const id = newId('topup')
     const book = createBook([wallet], [], [])
     topUp(book, wallet, { id, paidMicros, idempotencyKey: idempotencyKey ?? null })
@@ -36,6 +42,18 @@ export async function payIn(
     await insertLedgerTransactions(trx, book.ledger)
     return topUpOf(id, book.ledger[0]!.entries, wallet)
   })
+}
+
+const AMOUNT = { field: 'amount_cents' }
+
+/** What a number cannot hold exactly could not be read again, and the account would have no wallet any more. */
+function refuseOverflow({ balanceMicros }: Wallet, creditMicros: number): void {
+  if (balanceMicros + creditMicros <= MOST_MICROS) return
+  throw new ValenceError(
+    'invalid_request',
+    `A wallet holds at most $${dollarsOf(MOST_MICROS)}, and this one has $${dollarsOf(balanceMicros)}. Top up less.`,
+    AMOUNT,
+  )
 }
 
 function repeated(

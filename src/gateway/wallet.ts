@@ -64,7 +64,8 @@ export type WalletOffice = {
   /**
    * Adds to an account's wallet what was paid, less the fee; the same idempotency key does it once.
    *
-   * @throws ValenceError `not_found` for an account without a wallet, `conflict` where the key was used for another amount
+   * @throws ValenceError `not_found` for an account without a wallet, `conflict` where the key was used for another amount,
+   *   `invalid_request` for nothing and for more than a wallet holds
    */
   topUp(payment: { accountId: string; paidMicros: number; idempotencyKey: string | undefined }): Promise<TopUp>
   /** @throws ValenceError `not_found` for an account without a wallet */

@@ -65,7 +65,7 @@ type Limits = Pick<Static<typeof KeyChanges>, 'spend_cap_cents' | 'rate_limit_rp
 
 function limitFields({ spend_cap_cents: cents, rate_limit_rpm: requests, allowed_models: models }: Limits) {
   return {
-    ...(cents !== undefined && { monthlyCapMicros: cents === null ? null : microsOfCents(cents) }),
+    ...(cents !== undefined && { monthlyCapMicros: cents === null ? null : microsOfCents(cents, 'spend_cap_cents') }),
     ...(requests !== undefined && { requestsPerMinute: requests }),
     ...(models !== undefined && { allowedModels: models }),
   }

@@ -121,7 +121,7 @@ export function accountRoutes({ gateway }: Admission): FastifyPluginAsyncTypebox
       async ({ params: { id: accountId }, body }, reply) => {
         const done = await wallet.topUp({
           accountId,
-          paidMicros: microsOfCents(body.amount_cents),
+          paidMicros: microsOfCents(body.amount_cents, 'amount_cents'),
           idempotencyKey: body.idempotency_key,
         })
         return reply.code(201).send({

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { centsOf, MOST_MICROS } from '../../gateway/money.ts'
 import { ErrorBody } from './schemas.ts'
 
 /** The refusals that any route may answer. */
@@ -12,10 +13,7 @@ const text = (maxLength: number, description: string) =>
 
 export const Tag = text(64, 'What calls are counted under')
 
-/** A thousand million dollars; sums of amounts up to this stay exact. */
-const MAX_CENTS = 100_000_000_000
-
-export const Cents = Type.Number({ minimum: 0, maximum: MAX_CENTS })
+export const Cents = Type.Number({ minimum: 0, maximum: centsOf(MOST_MICROS) })
 
 const ModelPattern = Type.String({
   pattern: '^[\\w./:@*+-]{1,200}$',
@@ -31,8 +29,8 @@ const LIMITS = {
     Type.Union([Type.Integer({ minimum: 1, maximum: 1_000_000 }), Type.Null()], { description: 'Requests a minute' }),
   ),
   allowed_models: Type.Optional(
-    Type.Union([Type.Array(ModelPattern, { maxItems: 100 }), Type.Null()], {
-      description: 'The models that it may use; none given is all',
+    Type.Union([Type.Array(ModelPattern, { minItems: 1, maxItems: 100 }), Type.Null()], {
+      description: 'The models that it may use; null is all',
     }),
   ),
 }

@@ -75,7 +75,10 @@ export function moneyRoutes({ gateway: { wallet, budgets } }: Admission): Fastif
       },
       async ({ caller, body: { tag, monthly_cap_cents: cents } }, reply) => {
         refuseUnlessManager(caller)
-        const budget = await budgets.set(caller.accountId, { tag, monthlyCapMicros: microsOfCents(cents) })
+        const budget = await budgets.set(caller.accountId, {
+          tag,
+          monthlyCapMicros: microsOfCents(cents, 'monthly_cap_cents'),
+        })
         return reply.code(201).send(budgetObject(budget))
       },
     )
