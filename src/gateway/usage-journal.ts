@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { tryLock } from 'fs-native-extensions'
 
@@ -11,7 +22,10 @@ import { tryLock } from 'fs-native-extensions'
  * it lives; the next process to start takes over the segments of those whose lock is free.
  */
 export type UsageJournal = {
-  /** @param record one line of JSON, without its end */
+  /**
+   * @param record one line of JSON, without its end
+   * @throws Error where the disk does not take it whole; what was there before stays whole
+   */
   append(record: string): void
   /**
    * Closes the segment that is written to, and hands it over to be stored; undefined where it is empty.
@@ -26,7 +40,7 @@ export type UsageJournal = {
 
 export type Segment = {
   bytes: number
-  /** the records as one JSON array; a last line that was cut short belongs to a call that was not answered */
+  /** the records as one JSON array; a line that is not whole belongs to a call that was not answered */
   read(): string
   /** Called when the store has it. */
   remove(): void
@@ -39,8 +53,7 @@ const SEGMENT = /^([0-9a-f]+)\.\d+\.jsonl$/
 export function openUsageJournal(folder: string): UsageJournal {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const self = randomBytes(8).toString('hex')
-  const lock = openSync(join(folder, `${self}.lock`), 'w', 0o600)
-  tryLock(lock)
+  const lock = lockOf(folder, self)
   let number = 0
   let current: { path: string; file: number; lines: string[]; bytes: number } | undefined
 
@@ -52,7 +65,13 @@ export function openUsageJournal(folder: string): UsageJournal {
   return {
     append(record) {
       current ??= begin()
-      current.bytes += writeSync(current.file, `${record}\n`)
+      const line = `${record}\n`
+      const bytes = writeSync(current.file, line)
+      if (bytes !== Buffer.byteLength(line)) {
+        ftruncateSync(current.file, current.bytes)
+        throw new Error('the disk has no room for what is metered')
+      }
+      current.bytes += bytes
       current.lines.push(record)
     },
     cut(keep) {
@@ -83,9 +102,19 @@ export function openUsageJournal(folder: string): UsageJournal {
   }
 }
 
+/** It has its name only once it is locked, so that nobody finds the lock of a process that lives free. */
+function lockOf(folder: string, self: string): number {
+  const path = join(folder, `${self}.lock`)
+  const lock = openSync(`${path}.new`, 'w', 0o600)
+  tryLock(lock)
+  renameSync(`${path}.new`, path)
+  return lock
+}
+
 /** Two processes that take over the same segments do no harm: the store takes a record once. */
 function isFree(lockPath: string): boolean {
-  const file = openSync(lockPath, 'r+')
+  const file = ifThere(() => openSync(lockPath, 'r+'))
+  if (file === undefined) return false
   try {
     return tryLock(file)
   } finally {
@@ -93,14 +122,32 @@ function isFree(lockPath: string): boolean {
   }
 }
 
+/** Whoever took the same segment over may have been quicker, and have removed it. */
 function storedSegment(path: string): Segment {
   return {
-    bytes: statSync(path).size,
+    bytes: ifThere(() => statSync(path).size) ?? 0,
     read() {
-      const text = readFileSync(path, 'utf8')
-      const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-      return `[${whole.split('\n').filter(Boolean).join(',')}]`
+      const text = ifThere(() => readFileSync(path, 'utf8')) ?? ''
+      return `[${text.split('\n').filter(isWhole).join(',')}]`
     },
     remove: () => rmSync(path, { force: true }),
+  }
+}
+
+/** A disk that lost power, or was full, leaves lines that are cut short, and may leave others in their place. */
+function isWhole(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === 'object'
+  } catch {
+    return false
+  }
+}
+
+function ifThere<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
   }
 }
