@@ -80,13 +80,25 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
  * @throws ValenceError `invalid_request` for a tag that is too long
  */
 export function tagOf({ headers, caller }: FastifyRequest): string | undefined {
-  const tag = headers['x-aig-tag']
-  if (typeof tag !== 'string' || tag === '') return caller.defaultTag
-  if (tag.length <= MAX_TAG_LENGTH) return tag
+  const sent = headers['x-aig-tag']
+  if (typeof sent !== 'string' || sent === '') return caller.defaultTag
+  const tag = textOf(sent)
+  if ([...tag].length <= MAX_TAG_LENGTH) return tag
   throw new ValenceError('invalid_request', `The header x-aig-tag may have at most ${MAX_TAG_LENGTH} characters.`, {
     field: 'x-aig-tag',
   })
 }
+
+/** Node reads a header's bytes as Latin-1, while most clients send UTF-8; what is no UTF-8 was meant as it is. */
+function textOf(header: string): string {
+  try {
+    return utf8.decode(Buffer.from(header, 'latin1'))
+  } catch {
+    return header
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 function chosenIn<T extends string>({ headers }: FastifyRequest, name: string, choices: readonly T[]): T | undefined {
   const sent = headers[name]

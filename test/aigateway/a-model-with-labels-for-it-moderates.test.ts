@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { post } from '../support/http.ts'
-import { putModel } from '../support/hub-models.ts'
+import { nameLabels, putModel } from '../support/hub-models.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
 
 const MODEL = 'lab/toxicity'
@@ -15,7 +15,7 @@ let client: OpenAI
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'valence-moderation-'))
   putModel(folder, MODEL, 'roberta-multi-label')
-  nameLabels(['toxic', 'threat', 'Identity Hate', 'fine', 'other'])
+  nameLabels(folder, MODEL, ['toxic', 'threat', 'Identity Hate', 'fine', 'other'])
   server = await startTestServer(['--models-dir', folder])
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'any', maxRetries: 0 })
 })
@@ -47,12 +47,3 @@ it('takes text parts, and pictures no more than any model here', async () => {
   const picture = { type: 'image_url' as const, image_url: { url: 'data:,' } }
   await expect(client.moderations.create({ model: MODEL, input: [picture] })).rejects.toMatchObject({ status: 400 })
 })
-
-function nameLabels(labels: string[]): void {
-  const path = join(folder, MODEL, 'config.json')
-  const config = JSON.parse(readFileSync(path, 'utf8'))
-  expect(Object.keys(config.id2label)).toHaveLength(labels.length)
-  config.id2label = Object.fromEntries(labels.map((label, index) => [index, label]))
-  config.label2id = Object.fromEntries(labels.map((label, index) => [label, index]))
-  writeFileSync(path, JSON.stringify(config))
-}

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -47,4 +47,14 @@ function folderOf(kind: Kind): string {
     writeTinyTokenizer(folder, vocab_size)
   }
   return folder
+}
+
+/** Gives the labels of a model in a folder of models other names. */
+export function nameLabels(modelsDir: string, id: string, labels: readonly string[]): void {
+  const path = join(modelsDir, ...id.split('/'), 'config.json')
+  const config = JSON.parse(readFileSync(path, 'utf8')) as { id2label: object; label2id: object }
+  if (Object.keys(config.id2label).length !== labels.length) throw new Error('it has another number of labels')
+  config.id2label = Object.fromEntries(labels.map((label, index) => [index, label]))
+  config.label2id = Object.fromEntries(labels.map((label, index) => [label, index]))
+  writeFileSync(path, JSON.stringify(config))
 }
