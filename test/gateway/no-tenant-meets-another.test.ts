@@ -1,130 +1,117 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from '../jobs/support.ts'
 import { addAccount, clientOf, type KeyedServer, priced, startKeyedServer } from '../support/accounts.ts'
+import { serverRoutes } from '../support/routes.ts'
 import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
 
 /** What stands in every object of the victim's that has a name of its own. */
 const MARK = 'mark-of-the-victim'
 
-/** Parameters that name no tenant's object. */
-const NAMES_NOTHING = new Set(['account', 'model', 'first', 'second', 'third'])
+/** The victim's own name for a call, under which it is kept. */
+const REQUEST_ID = 'a-request-of-theirs'
+
+/** Parameters of addresses that name no tenant's object: models, and Cloudflare's account, which may be any. */
+const NAMES_NOTHING = new Set([':account', '*', ':first', ':second', ':third'])
 
 /** What routes want in their bodies before they look at whose an object is. */
 const BODIES: Record<string, object> = {
-  'PATCH /v1/keys/{id}': { name: 'taken' },
-  'PATCH /v1/sub-accounts/{id}': { name: 'taken' },
-  'PATCH /v1/accounts/{id}': { name: 'taken' },
-  'POST /v1/accounts/{id}/top-ups': { amount_cents: 1 },
+  'PATCH /v1/keys/:id': { name: 'taken' },
+  'PATCH /v1/sub-accounts/:id': { name: 'taken' },
+  'PATCH /v1/accounts/:id': { name: 'taken' },
+  'POST /v1/accounts/:id/top-ups': { amount_cents: 1 },
 }
 
-type Paths = Record<string, Record<string, unknown>>
+/** What would be an id to a server that pasted it into its SQL, or matched it as a pattern. */
+const PATTERNS = ['%25', '_%25', '*', "x'%20or%20'1'='1", '..%2f..', '%00', 'null', 'undefined', '0', '-1']
+
+const EMBEDDED_MODEL = 'valence/minilm-sst-2-int8'
+
+type Reader = ReturnType<typeof clientOf>
 type WithKey = { id: string; key: string }
+type Route = Awaited<ReturnType<typeof serverRoutes>>[number]
 
 describe.each(STORE_KINDS)('on the %s store', (kind) => {
   let place: StorePlace
   let server: KeyedServer
-  let paths: Paths
-  let victim: ReturnType<typeof clientOf>
-  /** every kind of id that the victim has */
-  let ids: string[]
+  let routes: Route[]
+  let victim: Reader
+  /** an id of every kind that the victim has */
+  let ids: Record<(typeof KINDS_OF_IDS)[number], string>
   /** those who try: a stranger, a stranger's sub-account, and the victim's own sub-account */
-  let attackers: Record<string, ReturnType<typeof clientOf>>
+  let attackers: Record<string, Reader>
 
   beforeAll(async () => {
     place = await storePlace(kind)
-    server = await startKeyedServer(place, priced(place, 1))
-    paths = ((await clientOf(server, server.adminKey).get('/openapi.json')).body as { paths: Paths }).paths
+    server = await startKeyedServer(place, [...priced(place, 1), '--workers', '1', '--allow-private-webhooks'])
+    routes = await serverRoutes()
     const account = await addAccount(server, { name: MARK, creditMicros: 1_000_000 })
     victim = clientOf(server, account.key)
     const stranger = await addAccount(server, { creditMicros: 1_000_000 })
-    const make = async (path: string, body: object) => {
-      const reply = await victim.post(path, body)
-      expect(reply.status, `${path}: ${JSON.stringify(reply.body)}`).toBeLessThan(300)
-      return reply.body as WithKey
-    }
-    const key = await make('/v1/keys', { name: MARK })
-    const sub = await make('/v1/sub-accounts', { name: MARK })
-    const sibling = await make('/v1/sub-accounts', { name: 'the attacker within' })
-    const budget = await make('/v1/budgets', { tag: MARK, monthly_cap_cents: 50 })
-    const file = await upload(server, account.key)
-    const batch = await make('/v1/batches', {
-      input_file_id: file.id,
-      endpoint: '/v1/classifications',
-      completion_window: '24h',
-    })
-    const evaluation = await make('/v1/evals', {
-      name: MARK,
-      candidate_models: ['valence/minilm-sst-2-int8'],
-      dataset: [{ input: 'Good.', expected: 'POSITIVE' }],
-      metric: 'quality',
-    })
-    await victim.classify(MARK, { 'x-request-id': MARK, 'x-aig-tag': MARK })
-    ids = [account.id, key.id, sub.id, budget.id, file.id, batch.id, evaluation.id]
-    const strangersSub = (await clientOf(server, stranger.key).post('/v1/sub-accounts', { name: 's' })).body as WithKey
+    const sibling = await make(victim, '/v1/sub-accounts', { name: 'the attacker within' })
+    const strangersSub = await make(clientOf(server, stranger.key), '/v1/sub-accounts', { name: 's' })
+    ids = { account: account.id, ...(await oneOfEach(victim, await upload(server, account.key))) }
     attackers = {
       stranger: clientOf(server, stranger.key),
       "stranger's sub-account": clientOf(server, strangersSub.key),
       'sub-account beside': clientOf(server, sibling.key),
     }
-  }, 60_000)
+  }, 120_000)
   afterAll(async () => {
     await server.stop()
     await place[Symbol.asyncDispose]()
   })
 
   it("finds none of another's objects by its id, on any route", async () => {
-    let tried = 0
-    for (const [path, operations] of Object.entries(paths)) {
-      const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
-      if (parameters.length === 0 || parameters.some((name) => NAMES_NOTHING.has(name))) continue
-      for (const method of Object.keys(operations)) {
-        for (const id of ids) {
-          for (const [who, attacker] of Object.entries(attackers)) {
-            const address = path.replaceAll(/\{\w+\}/g, id)
-            const { status, body } = await attacker.send(
-              method.toUpperCase(),
-              address,
-              BODIES[`${method.toUpperCase()} ${path}`],
-            )
-            const what = `${who}: ${method} ${address} → ${status} ${JSON.stringify(body)}`
-            // A signed link speaks for itself, and without its signature for nobody; what asks for more has not looked yet.
-            expect([400, 401, 403, 404], what).toContain(status)
-            if (status === 400) expect(path, what).toMatch(/\/(public|signed)$/)
-            expect(what).not.toContain(MARK)
-            tried++
-          }
+    const byId = routes.filter(({ url }) => namesObjects(url))
+    for (const { method, url } of byId) {
+      for (const id of [...Object.values(ids), ...PATTERNS]) {
+        for (const [who, attacker] of Object.entries(attackers)) {
+          const address = url.replaceAll(/:\w+/g, id)
+          const { status, body } = await attacker.send(method, address, BODIES[`${method} ${url}`])
+          const what = `${who}: ${method} ${address} → ${status} ${JSON.stringify(body)}`
+          // A signed link speaks for itself, and without its signature for nobody; what asks for more has not looked yet.
+          expect([400, 401, 403, 404], what).toContain(status)
+          if (status === 400 && !PATTERNS.includes(id)) expect(url, what).toMatch(/\/(public|signed)$/)
+          expect(what).not.toContain(MARK)
         }
       }
     }
-    expect(tried).toBeGreaterThan(300)
-  })
+    expect(byId.length).toBeGreaterThan(25)
+  }, 120_000)
 
   it("lists and sums nothing of another's", async () => {
-    for (const [path, operations] of Object.entries(paths)) {
-      if (path.includes('{') || !('get' in operations) || path.endsWith('/sse')) continue
+    const lists = routes.filter(({ method, url }) => method === 'GET' && !/[:*]/.test(url) && !url.endsWith('/sse'))
+    for (const { url } of lists) {
       for (const [who, attacker] of Object.entries(attackers)) {
-        const { body } = await attacker.send('GET', path)
-        const answer = `${who}: ${path}: ${JSON.stringify(body)}`
-        expect(answer).not.toContain(MARK)
-        for (const id of ids) expect(answer).not.toContain(id)
+        for (const query of ['', ...Object.values(ids).map((id) => `?after=${id}`)]) {
+          const answer = JSON.stringify((await attacker.send('GET', url + query)).body)
+          expect(answer, `${who}: ${url}`).not.toContain(MARK)
+          for (const id of Object.values(ids)) expect(answer.replaceAll(query, ''), `${who}: ${url}`).not.toContain(id)
+        }
       }
     }
-  })
+    expect(lists.length).toBeGreaterThan(20)
+  }, 120_000)
 
   it("makes nothing of another's its own by naming it", async () => {
-    const [accountId, , subId, , fileId, , evalId] = ids
     for (const attacker of Object.values(attackers)) {
       const answers = [
-        await attacker.post('/v1/keys', { account_id: accountId }),
-        await attacker.post('/v1/keys', { account_id: subId }),
-        await attacker.get(`/v1/keys?account_id=${accountId}`),
-        await attacker.get(`/v1/keys?account_id=${subId}`),
+        await attacker.post('/v1/keys', { account_id: ids.account }),
+        await attacker.post('/v1/keys', { account_id: ids.subAccount }),
+        await attacker.get(`/v1/keys?account_id=${ids.account}`),
+        await attacker.get(`/v1/keys?account_id=${ids.subAccount}`),
         await attacker.post('/v1/batches', {
-          input_file_id: fileId,
+          input_file_id: ids.file,
           endpoint: '/v1/classifications',
           completion_window: '24h',
         }),
-        await attacker.post('/v1/replays', { source_request_id: MARK, target_model: 'valence/minilm-sst-2-int8' }),
-        await attacker.post('/v1/classifications', { model: `eval:${evalId}`, input: 'Good.' }),
+        await attacker.post('/v1/replays', { source_request_id: REQUEST_ID, target_model: EMBEDDED_MODEL }),
+        await attacker.post('/v1/classifications', { model: `eval:${ids.evaluation}`, input: 'Good.' }),
+        ...(await Promise.all(
+          Object.values(ids).map((id) =>
+            attacker.post(`/client/v4/accounts/a/ai/run/@cf/huggingface/distilbert-sst-2-int8`, { request_id: id }),
+          ),
+        )),
       ]
       for (const { status, body } of answers) {
         expect([400, 403, 404], JSON.stringify(body)).toContain(status)
@@ -134,15 +121,98 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
   })
 
   it('leaves everything as it was', async () => {
-    const [, keyId, subId, budgetId, fileId, batchId, evalId] = ids
-    expect((await victim.get(`/v1/keys/${keyId}`)).body).toMatchObject({ name: MARK, revoked_at: null })
-    expect((await victim.get(`/v1/sub-accounts/${subId}`)).body).toMatchObject({ name: MARK })
-    expect((await victim.get('/v1/budgets')).body).toMatchObject({ data: [{ id: budgetId }] })
-    expect((await victim.get(`/v1/files/${fileId}`)).status).toBe(200)
-    expect((await victim.get(`/v1/batches/${batchId}`)).body).not.toMatchObject({ status: 'cancelled' })
-    expect((await victim.get(`/v1/evals/${evalId}`)).status).toBe(200)
+    expect((await victim.get(`/v1/keys/${ids.key}`)).body).toMatchObject({ name: MARK, revoked_at: null })
+    expect((await victim.get(`/v1/sub-accounts/${ids.subAccount}`)).body).toMatchObject({ name: MARK })
+    expect((await victim.get('/v1/budgets')).body).toMatchObject({ data: [{ id: ids.budget }] })
+    expect((await victim.get(`/v1/batches/${ids.batch}`)).body).not.toMatchObject({ status: 'cancelled' })
+    expect((await victim.get(`/v1/jobs/${ids.job}`)).body).toMatchObject({ status: 'completed' })
+    for (const path of [
+      `/v1/files/${ids.file}`,
+      `/v1/evals/${ids.evaluation}`,
+      `/v1/replays/${ids.replay}`,
+      `/v1/replays/${ids.shadow}`,
+      `/v1/webhooks/${ids.webhook}`,
+      `/v1/webhooks/deliveries/${ids.delivery}`,
+    ]) {
+      expect((await victim.get(path)).status, path).toBe(200)
+    }
+    const answer = JSON.stringify((await victim.get('/v1/usage/recent')).body)
+    expect(answer).toContain(MARK)
   })
 })
+
+const KINDS_OF_IDS = [
+  'account',
+  'key',
+  'subAccount',
+  'budget',
+  'file',
+  'batch',
+  'evaluation',
+  'request',
+  'replay',
+  'shadow',
+  'webhook',
+  'job',
+  'delivery',
+] as const
+
+function namesObjects(url: string): boolean {
+  const parameters = url.match(/:\w+|\*/g) ?? []
+  return parameters.length > 0 && parameters.every((name) => !NAMES_NOTHING.has(name))
+}
+
+async function make(owner: Reader, path: string, body: object): Promise<WithKey> {
+  const reply = await owner.post(path, body)
+  expect(reply.status, `${path}: ${JSON.stringify(reply.body)}`).toBeLessThan(300)
+  return reply.body as WithKey
+}
+
+/** Makes an object of every kind, with the mark wherever a name of the owner's goes. */
+async function oneOfEach(owner: Reader, file: { id: string }) {
+  const webhook = await make(owner, '/v1/webhooks', { url: `http://127.0.0.1:9/${MARK}` })
+  const key = await make(owner, '/v1/keys', { name: MARK })
+  const subAccount = await make(owner, '/v1/sub-accounts', { name: MARK })
+  const budget = await make(owner, '/v1/budgets', { tag: MARK, monthly_cap_cents: 50 })
+  const batch = await make(owner, '/v1/batches', {
+    input_file_id: file.id,
+    endpoint: '/v1/classifications',
+    completion_window: '24h',
+  })
+  const evaluation = await make(owner, '/v1/evals', {
+    name: MARK,
+    candidate_models: [EMBEDDED_MODEL],
+    dataset: [{ input: MARK, expected: 'POSITIVE' }],
+    metric: 'quality',
+  })
+  await owner.classify(MARK, { 'x-request-id': REQUEST_ID, 'x-aig-tag': MARK, 'x-aig-store': 'true' })
+  const replayOf = { source_request_id: REQUEST_ID, target_model: EMBEDDED_MODEL }
+  const replay = await make(owner, '/v1/replays', replayOf)
+  const shadow = await make(owner, '/v1/replays', { ...replayOf, shadow: true })
+  const job = await make(owner, '/v1/classifications', { input: MARK, async: true })
+  await until(
+    () => owner.get(`/v1/jobs/${job.id}`),
+    ({ body }) => (body as { status: string }).status === 'completed',
+  )
+  const deliveries = await until(
+    () => owner.get('/v1/webhooks/deliveries'),
+    ({ body }) => (body as { data: unknown[] }).data.length > 0,
+  )
+  return {
+    key: key.id,
+    subAccount: subAccount.id,
+    budget: budget.id,
+    file: file.id,
+    batch: batch.id,
+    evaluation: evaluation.id,
+    request: REQUEST_ID,
+    replay: replay.id,
+    shadow: shadow.id,
+    webhook: webhook.id,
+    job: job.id,
+    delivery: (deliveries.body as { data: { id: string }[] }).data[0]!.id,
+  }
+}
 
 async function upload(server: KeyedServer, key: string): Promise<{ id: string }> {
   const line = { custom_id: 'a', method: 'POST', url: '/v1/classifications', body: { input: MARK } }
