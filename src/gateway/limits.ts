@@ -30,11 +30,11 @@ export function createRateLimiter(opened: Promise<{ store: Store }>): RateLimite
   return (limits) => (limiter ? limiter(limits) : chosen.then((take) => take(limits)))
 }
 
-/** For a store that one process has: what it counts is all there is. */
-function createMemoryLimiter(nowMs: () => number = Date.now): RateLimiter {
+/** For a store that one process has: what it counts is all there is. Its clock is one that nobody sets. */
+function createMemoryLimiter(): RateLimiter {
   const windows = new LRUCache<string, RateWindow>({ max: MAX_WINDOWS })
   return (limits) =>
-    countRequest(limits, nowMs(), (subject) => {
+    countRequest(limits, performance.now(), (subject) => {
       const known = windows.get(subject)
       if (known) return known
       const fresh = emptyWindow()

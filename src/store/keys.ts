@@ -217,6 +217,7 @@ export async function insertFirstAdminKey(
       .select('id')
       .where('is_admin', '=', true)
       .where('revoked_at', 'is', null)
+      .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', sql<Date>`now()`)]))
       .limit(1)
       .executeTakeFirst()
     if (known) return false
