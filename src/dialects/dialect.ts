@@ -83,7 +83,7 @@ export function tagOf({ headers, caller }: FastifyRequest): string | undefined {
   const sent = headers['x-aig-tag']
   if (typeof sent !== 'string' || sent === '') return caller.defaultTag
   const tag = textOf(sent)
-  if ([...tag].length <= MAX_TAG_LENGTH) return tag
+  if (Array.from(tag).length <= MAX_TAG_LENGTH) return tag
   throw new ValenceError('invalid_request', `The header x-aig-tag may have at most ${MAX_TAG_LENGTH} characters.`, {
     field: 'x-aig-tag',
   })
