@@ -1,6 +1,10 @@
 // The addon's JavaScript side: kernels() → names; createPool(options) → pool; loadModel(network) → model;
-// run(pool, model, lengths, ids, typeIds) → a promise; closePool(pool). src/engine/native/addon.ts has the types.
+// run(pool, model, lengths, ids, typeIds) → a promise; closePool(pool); trimMemory(). src/engine/native/addon.ts has the types.
 #include <node_api.h>
+#include <stdlib.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <cmath>
 #include <stdexcept>
@@ -371,6 +375,14 @@ napi_value closePool(napi_env env, napi_value* arguments) {
   return nullptr;
 }
 
+// glibc keeps what threads have freed, for the threads that come after them, and that may be none.
+napi_value trimMemory(napi_env, napi_value*) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+  return nullptr;
+}
+
 void offer(napi_env env, napi_value exports, const char* name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
@@ -387,5 +399,6 @@ NAPI_MODULE_INIT() {
   offer(env, exports, "createPool", entry<1, createPool>);
   offer(env, exports, "run", entry<5, run>);
   offer(env, exports, "closePool", entry<1, closePool>);
+  offer(env, exports, "trimMemory", entry<0, trimMemory>);
   return exports;
 }

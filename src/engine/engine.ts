@@ -5,7 +5,7 @@ import { type Activation, activate } from './activation.ts'
 import { createBatcher, type Depth, type Lane, type QueuedText } from './batcher.ts'
 import { loadAddon } from './native/addon.ts'
 import type { Network, OnnxFile } from './network.ts'
-import { type BackendChoice, type BackendName, createPools } from './pools.ts'
+import { type BackendChoice, type BackendName, createPools, type ModelSize } from './pools.ts'
 import type { GoldenText } from './self-test.ts'
 import type { Tokenizer, TokenSequence } from './tokenizer/tokenizer.ts'
 import type { TokenLimit } from './tokenizer/truncate.ts'
@@ -22,6 +22,9 @@ export type EngineModel = {
   /** what makes scores of the logits where a request does not say */
   activation: Activation
 }
+
+/** What is kept of a model once a backend has its weights. */
+type LoadedModel = Omit<EngineModel, 'network' | 'golden'>
 
 /** A text, or a pair of texts that are read together. */
 export type TextInput = {
@@ -70,8 +73,13 @@ export type Engine = {
   load(model: EngineModel, options?: { whileServing: boolean }): Promise<BackendName>
   /** Forgets a model and gives its memory back; call it when nobody waits for a text of it. */
   unload(modelId: string): Promise<void>
-  /** how often a network of the engine's form lies in memory when it is loaded, or an ONNX file */
-  copiesOf(form: 'network' | 'onnx-file'): number
+  /**
+   * Gives back to the system what loading has left behind, as `unload` does by itself: to V8 a model is a few handles and no
+   * reason to hurry. It holds the event loop for some ten milliseconds.
+   */
+  giveMemoryBack(): Promise<void>
+  /** what the weights of a model take in memory while it is loaded, told from its size */
+  bytesHeld(size: ModelSize): number
   /**
    * Classifies texts with a loaded model. A text's scores depend on nothing but the text.
    *
@@ -110,7 +118,7 @@ export function createEngine(options: {
   maxWaitingTokens: number
   onWorkerFailure: (error: Error) => void
 }): Engine {
-  const models = new Map<string, EngineModel>()
+  const models = new Map<string, LoadedModel>()
   const backends = new Map<string, BackendName>()
   const batcher = createBatcher({
     maxWaiting: options.maxWaiting,
@@ -130,10 +138,11 @@ export function createEngine(options: {
 
   return {
     async load(model, { whileServing } = { whileServing: false }) {
-      const { id, network, golden } = model
+      const { network, golden, ...loaded } = model
+      const { id } = model
       const backend = await pools.load(id, network, { golden, whileServing })
       backends.set(id, backend)
-      models.set(id, model)
+      models.set(id, loaded)
       batcher.dispatch()
       return backend
     },
@@ -142,7 +151,8 @@ export function createEngine(options: {
       backends.delete(modelId)
       await pools.unload(modelId)
     },
-    copiesOf: (form) => pools.copiesOf(form),
+    giveMemoryBack: () => pools.giveMemoryBack(),
+    bytesHeld: (size) => pools.bytesHeld(size),
     async classify(modelId, inputs, { activation, signal, sharedAmong = '', lane, onComputed }) {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
@@ -223,7 +233,7 @@ function tooManyTexts(count: number, most: number): ValenceError {
 type Encoded = QueuedText & { truncated: boolean; tokenizeMs: number }
 
 async function encodeAll(
-  model: EngineModel,
+  model: LoadedModel,
   inputs: readonly TextInput[],
   sharedAmong: string,
   signal: AbortSignal,

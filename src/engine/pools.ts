@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { EncodedText, PackAnswer } from './backend.ts'
 import type { Lane } from './batcher.ts'
 import { collectGarbage } from './collect-garbage.ts'
@@ -17,6 +17,15 @@ export type BackendName = 'amx' | 'avx512-vnni' | 'avx-vnni' | 'avx2' | 'onnxrun
 /** `auto` takes the fastest that there is; `native` any of the addon's kernels. */
 export type BackendChoice = 'auto' | 'native' | BackendName
 
+/** How large a model is, before it is loaded. */
+export type ModelSize = {
+  form: 'network' | 'onnx-file'
+  /** of its weights */
+  bytes: number
+  /** what computing its longest text takes beside them */
+  workingBytes: number
+}
+
 export type LoadOptions = {
   /** texts to test the backend with before it may answer; none is no test */
   golden: readonly GoldenText[]
@@ -33,8 +42,10 @@ export type Pools = {
   load(modelId: string, network: Network | OnnxFile, options: LoadOptions): Promise<BackendName>
   /** Forgets a model; call it when no text of it waits. */
   unload(modelId: string): Promise<void>
-  /** how often a network of the engine's form lies in memory when it is loaded, or an ONNX file */
-  copiesOf(form: 'network' | 'onnx-file'): number
+  /** Gives back to the system what loading and unloading have left behind. */
+  giveMemoryBack(): Promise<void>
+  /** what a model takes in memory while it is loaded */
+  bytesHeld(size: ModelSize): number
   /** whether something is there that can run a text */
   canRun(): boolean
   /** whether a pack of the model may be given now; one of the background leaves the place ahead of the threads to others */
@@ -101,10 +112,15 @@ export function createPools(options: {
       const pool = poolOf.get(modelId)
       poolOf.delete(modelId)
       await pool?.unload(modelId)
-      collectGarbage()
+      await giveMemoryBack(addon)
     },
-    // The kernels have the matrices in an order of their own, each worker thread of ONNX Runtime has them in its session.
-    copiesOf: (form) => (form === 'onnx-file' ? threads : native ? 2 : 1 + threads),
+    giveMemoryBack: () => giveMemoryBack(addon),
+    bytesHeld({ form, bytes, workingBytes }) {
+      // The kernels keep a network once, and the room that they compute in is every model's.
+      if (form === 'network' && native) return bytes
+      // Each worker thread has it in its session; a network is kept beside that, for threads that are started later.
+      return (form === 'network' ? bytes : 0) + threads * (bytes + workingBytes)
+    },
     canRun: () => native !== undefined || (workers?.canRun() ?? false),
     canTake(modelId, lane) {
       const pool = poolOf.get(modelId)
@@ -115,6 +131,20 @@ export function createPools(options: {
       await Promise.all([native?.pool.close(), workers?.close()])
     },
   }
+}
+
+/** In the first turn after a collection the engine learns what was collected, in the next the addon does. */
+const TURNS_TO_FREE = 2
+
+/**
+ * Gives back at once what nobody refers to any more. A model of the kernels frees its own memory some turns of the event loop
+ * after it was collected, and only then refers to its arrays no more; what is free then, the C library would keep.
+ */
+async function giveMemoryBack(addon: Addon | undefined): Promise<void> {
+  collectGarbage()
+  for (let turn = 0; turn < TURNS_TO_FREE; turn++) await setImmediate()
+  collectGarbage()
+  addon?.trimMemory()
 }
 
 /** Runs a pack outside the queue, which may leave the pool no rest while others are served. */

@@ -23,6 +23,8 @@ async function answer(message: WorkerRequest): Promise<FromWorker> {
     if (message.type === 'load') {
       const { modelId, network } = message
       backends.set(modelId, await ('onnxPath' in network ? onnxFileBackend(network) : onnxBackend(network)))
+      // What the session was made of is as large as the model.
+      collectGarbage()
       return { type: 'loaded', id }
     }
     if (message.type === 'unload') {

@@ -7,8 +7,7 @@ import { pullModel } from '../catalog/pull-model.ts'
 import type { Revisions } from '../catalog/revisions.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { ModelDirectory } from '../gateway/models.ts'
-import { engineModel } from './engine-model.ts'
-import { readInThread } from './read-in-thread.ts'
+import { loadWhileServing } from './load-while-serving.ts'
 
 /**
  * What may pass away by itself is tried again after a minute, two, four, up to an hour; a day of that is enough. Within
@@ -66,9 +65,7 @@ async function arrive(
     signal,
   })
   tell('loaded')
-  const files = await readInThread(folder, signal)
-  signal.throwIfAborted()
-  await engine.load(engineModel(model, folder, files), { whileServing: true })
+  await loadWhileServing(model, folder, { engine, signal })
   revisions.note(model.id, { folder, commit })
   directory.arrived(model.id)
 }

@@ -10,8 +10,9 @@ import { pullModel } from '../catalog/pull-model.ts'
 import { aliasesOfRepo } from '../catalog/repo-name.ts'
 import { findOnnxFile, hasCheckpoint } from '../convert/model-files.ts'
 import { readConfigFile } from '../convert/model-folder.ts'
-import { networkBytes } from '../convert/network-size.ts'
+import { networkBytes, workingBytes } from '../convert/network-size.ts'
 import type { Engine } from '../engine/engine.ts'
+import { tokenizerBytes } from '../engine/tokenizer/tokenizer.ts'
 
 /** Where a model's files are on this machine. */
 export type ModelFilesHere = { folder: string; commit: string | undefined }
@@ -62,16 +63,22 @@ export function createOnDemandFiles(options: {
 }
 
 /**
- * How much memory a model takes once it is loaded, told before its weights are read.
+ * How much memory a model takes once it is loaded, its tokenizer included, told before its weights are read. While it is
+ * being loaded it takes up to twice that.
  *
  * @throws Error that names the file and what is wrong with it
  */
 export function sizeInMemory(folder: string, engine: Engine): { labels: string[]; bytes: number } {
   const config = readConfigFile(folder)
   const onnxFile = hasCheckpoint(folder) ? undefined : findOnnxFile(folder)
-  const bytes =
-    onnxFile === undefined
-      ? networkBytes(config) * engine.copiesOf('network')
-      : statSync(join(folder, onnxFile)).size * engine.copiesOf('onnx-file')
-  return { labels: config.labels, bytes }
+  const form = onnxFile === undefined ? 'network' : 'onnx-file'
+  const weights = onnxFile === undefined ? networkBytes(config) : onnxBytes(folder, onnxFile)
+  const held = engine.bytesHeld({ form, bytes: weights, workingBytes: workingBytes(config) })
+  return { labels: config.labels, bytes: held + tokenizerBytes(config.vocabulary) }
+}
+
+/** An ONNX file's, with those of the weights that lie beside it. */
+function onnxBytes(folder: string, name: string): number {
+  const beside = [`${name}_data`, `${name}.data`].map((path) => statSync(join(folder, path), { throwIfNoEntry: false }))
+  return statSync(join(folder, name)).size + beside.reduce((sum, stats) => sum + (stats?.size ?? 0), 0)
 }

@@ -9,10 +9,9 @@ import type { Engine } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
 import { type ModelDirectory, type ModelStatus, noSuchModel } from '../gateway/models.ts'
 import type { Held, ModelsOnDemand, Patience } from '../gateway/models-on-demand.ts'
-import { engineModel } from './engine-model.ts'
+import { loadWhileServing } from './load-while-serving.ts'
 import { createRecentFailures, type Failure, failureOf, TooBigError } from './on-demand-failure.ts'
 import { type ModelFilesHere, type OnDemandFiles, sizeInMemory } from './on-demand-files.ts'
-import { readInThread } from './read-in-thread.ts'
 
 /**
  * A model that somebody asked for: coming → ready → leaving → gone.
@@ -145,8 +144,7 @@ export function createModelsOnDemand(options: {
     guest.bytes = bytes
     usedBytes += bytes
     try {
-      const read = await readInThread(folder, closing.signal)
-      await engine.load(engineModel(guest.model, folder, read), { whileServing: true })
+      await loadWhileServing(guest.model, folder, { engine, signal: closing.signal })
     } catch (error) {
       usedBytes -= bytes
       await engine.unload(id)

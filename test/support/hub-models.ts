@@ -2,8 +2,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { readClassifierConfig } from '../../src/convert/config.ts'
-import { networkBytes } from '../../src/convert/network-size.ts'
+import { createEngine } from '../../src/engine/engine.ts'
+import { sizeInMemory } from '../../src/loading/on-demand-files.ts'
 import type { FakeRepo } from './hub.ts'
 import { writeTinyTokenizer } from './tiny-tokenizer.ts'
 
@@ -31,10 +31,18 @@ export function putModel(modelsDir: string, id: string, kind: Kind): void {
   rmSync(folder, { recursive: true })
 }
 
-/** What a model of the kind takes in memory, where a server of one worker has it. */
-export function bytesInMemory(kind: Kind): number {
-  const config = JSON.parse(readFileSync(join(FIXTURES, kind, 'config.json'), 'utf8'))
-  return networkBytes(readClassifierConfig(config)) * 2
+/** What a server of one worker counts for a model of the kind. */
+export async function bytesInMemory(kind: Kind): Promise<number> {
+  const engine = createEngine({
+    backend: 'auto',
+    workers: 1,
+    maxWaiting: 1,
+    maxWaitingTokens: 1,
+    onWorkerFailure() {},
+  })
+  const { bytes } = sizeInMemory(join(FIXTURES, kind), engine)
+  await engine.close()
+  return bytes
 }
 
 function folderOf(kind: Kind): string {

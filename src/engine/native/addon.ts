@@ -8,13 +8,16 @@ declare const modelBrand: unique symbol
 export type NativePool = { [poolBrand]: true }
 export type NativeModel = { [modelBrand]: true }
 
-/** The C++ addon (native/addon.cpp). Its threads compute; no call but `closePool` takes time. */
+/** The C++ addon (native/addon.cpp). Its threads compute; no call but `closePool` and `trimMemory` takes time. */
 export type Addon = {
   /** what this processor can run, best first: amx, avx512-vnni, avx-vnni, avx2 */
   kernels(): string[]
   /** @param helping whether threads without a pack share those of others */
   createPool(options: { kernels: string; threads: number; helping: boolean }): NativePool
-  /** Copies and packs the matrices, on a thread; reads the rest of the network's arrays for as long as the model lives. */
+  /**
+   * Copies and packs the layers' matrices, on a thread. The model keeps the object, and reads the rest of its arrays, for
+   * as long as it lives.
+   */
   loadModel(network: Network): Promise<NativeModel>
   /**
    * @param lengths tokens of each text
@@ -30,6 +33,8 @@ export type Addon = {
   ): Promise<{ logits: Float32Array; inferenceMs: number }>
   /** Waits for the packs under way. */
   closePool(pool: NativePool): void
+  /** Gives what was freed back to the system, where the C library would keep it; some milliseconds. */
+  trimMemory(): void
 }
 
 const BUILD_FOLDER = fileURLToPath(new URL('../../../native/build/', import.meta.url))

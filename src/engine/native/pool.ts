@@ -1,5 +1,5 @@
 import type { EncodedText, PackAnswer } from '../backend.ts'
-import type { Network } from '../network.ts'
+import type { EncoderLayer, Network } from '../network.ts'
 import type { Pool } from '../pool.ts'
 import type { Addon, NativeModel } from './addon.ts'
 
@@ -20,7 +20,10 @@ export function createNativePool(
 
   return {
     async load(modelId, network) {
-      models.set(modelId, { model: await addon.loadModel(network), labels: network.labels })
+      const handed = { ...network, layers: network.layers.map((layer) => ({ ...layer })) }
+      const model = await addon.loadModel(handed)
+      handed.layers.forEach(forgetMatrices)
+      models.set(modelId, { model, labels: network.labels })
     },
     async unload(modelId) {
       // The addon's copy goes when the handle is collected; a pack that runs keeps it until then.
@@ -50,6 +53,11 @@ export function createNativePool(
       addon.closePool(pool)
     },
   }
+}
+
+/** The model has the matrices in an order of its own by now; kept beside it they would take as much memory again. */
+function forgetMatrices(layer: Partial<EncoderLayer>): void {
+  for (const name of ['queryKeyValue', 'attentionOutput', 'expand', 'contract'] as const) delete layer[name]
 }
 
 /** @returns the tokens of all texts one behind the other, and how many each has */

@@ -4,6 +4,7 @@ import { readDefinition, type TokenizerFiles } from './files.ts'
 import { createSpecialTokenSplitter } from './special-tokens.ts'
 import { fillTemplate, overheadOf } from './template.ts'
 import { type TokenLimit, tokensKept } from './truncate.ts'
+import { WORD_CACHE_BYTES } from './word-cache.ts'
 import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
 export type TokenSequence = {
@@ -24,6 +25,18 @@ export type Tokenizer = {
   encode(text: string, pair?: string, limit?: TokenLimit): TokenSequence
   /** no sequence has more ids than this, special tokens included */
   readonly maxTokens: number
+}
+
+/** What a piece of a vocabulary takes: its string, and its entry in a map. */
+const PIECE_BYTES = 100
+
+/**
+ * How much memory a tokenizer takes, once it has met as many words as it remembers.
+ *
+ * @param pieces how many its vocabulary has
+ */
+export function tokenizerBytes(pieces: number): number {
+  return pieces * PIECE_BYTES + WORD_CACHE_BYTES
 }
 
 /**

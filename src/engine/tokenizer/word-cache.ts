@@ -2,9 +2,12 @@ import type { AppendText } from './definition.ts'
 
 /**
  * Words that each of the two generations holds: 65,536 in all. By Zipf's law that is plenty (2,000 film reviews have
- * 31,000 distinct words, half of them once), and with strings and ids it stays below 10 MB.
+ * 31,000 distinct words, half of them once), and with strings and ids it stays within WORD_CACHE_BYTES.
  */
 const GENERATION = 32_768
+
+/** What all of them take, as measured on reviews. */
+export const WORD_CACHE_BYTES = 10_000_000
 
 /** In UTF-16 units. Longer words are rare and seldom come twice, and to keep them would be to store whole texts. */
 const LONGEST_WORD = 32
