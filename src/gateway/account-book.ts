@@ -41,7 +41,7 @@ export function createBook(
 
 export type Refusal =
   | { code: 'insufficient_credits'; neededMicros: number; availableMicros: number }
-  | { code: 'budget_exceeded'; spending: Spending }
+  | { code: 'budget_exceeded'; neededMicros: number; spending: Spending }
 
 /** Part of a budget or of a wallet that its owner is told of, in percent. */
 const THRESHOLDS_PERCENT = [80, 95, 100]
@@ -135,7 +135,7 @@ function refusalFor(wallet: Wallet, spenders: Spending[], amountMicros: number):
     ({ capMicros, spentMicros, heldMicros }) =>
       capMicros !== null && spentMicros + heldMicros + amountMicros > capMicros,
   )
-  if (over) return { code: 'budget_exceeded', spending: over }
+  if (over) return { code: 'budget_exceeded', neededMicros: amountMicros, spending: over }
   const availableMicros = wallet.balanceMicros - wallet.heldMicros
   if (wallet.isPostpaid || amountMicros <= availableMicros) return undefined
   return { code: 'insufficient_credits', neededMicros: amountMicros, availableMicros }

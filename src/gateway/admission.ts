@@ -13,7 +13,7 @@ import { type EvalWinners, isEval } from './eval-winners.ts'
 import type { Gateway } from './gateway.ts'
 import { type ModelDirectory, type ModelStatus, noSuchModel } from './models.ts'
 import type { ModelsOnDemand, Patience } from './models-on-demand.ts'
-import { highestCostMicros, type PriceList } from './prices.ts'
+import { FREE, highestCostMicros, type Price, type PriceList } from './prices.ts'
 import type { RateVerdict } from './rate-window.ts'
 import type { ProviderHealth, Responders } from './responders.ts'
 import { refuseOutOfScope } from './scopes.ts'
@@ -62,6 +62,8 @@ export type Admission = {
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
+  /** What a model costs here, and what it reads of a text at most, in tokens: undefined while that is not known. */
+  offer(status: ModelStatus): { price: Price; maxTokens: number | undefined }
   /** Counts what a model would read of a text, without running it. */
   countTokens(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>, text: string): Promise<number>
   /**
@@ -220,6 +222,10 @@ export function createAdmission(options: {
     clearCache: ({ accountId }) => cache.clear(accountId),
     models: () => directory.list(),
     model: statusOf,
+    offer({ model, servedBy }) {
+      const maxTokens = servedBy === undefined ? Number.POSITIVE_INFINITY : engine.maxTokensOf(servedBy)
+      return { price: prices.of(model.id) ?? FREE, maxTokens: Number.isFinite(maxTokens) ? maxTokens : undefined }
+    },
     describe: (call) =>
       withModel(call, (model) => {
         const { servedBy, isLocal } = responders.candidatesOf(model)[0]!

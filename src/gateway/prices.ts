@@ -3,6 +3,8 @@ import type { TextInput } from '../engine/engine.ts'
 /** What a model costs, in whole micro-dollars. A list of texts is one request. */
 export type Price = { perRequestMicros: number; perMillionTokensMicros: number }
 
+export const FREE: Price = { perRequestMicros: 0, perMillionTokensMicros: 0 }
+
 export type PriceList = {
   /** undefined is free */
   of(modelId: string): Price | undefined

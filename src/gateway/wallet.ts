@@ -226,11 +226,11 @@ function refused(refusal: Refusal): ValenceError {
       `The wallet has ${centsOf(refusal.availableMicros)} cents left, and this call may cost ${centsOf(refusal.neededMicros)}. Top it up.`,
     )
   }
-  const { kind, subject, capMicros, spentMicros } = refusal.spending
+  const { kind, subject, capMicros, spentMicros, heldMicros } = refusal.spending
   const whose = { key: 'this key', account: 'this account', tag: `the tag ${JSON.stringify(subject)}` }[kind]
   return new ValenceError(
     'budget_exceeded',
-    `The monthly cap of ${whose} is ${centsOf(capMicros ?? 0)} cents, of which ${centsOf(spentMicros)} are spent. Raise it, or wait for the next month.`,
+    `The monthly cap of ${whose} is ${centsOf(capMicros ?? 0)} cents, of which ${centsOf(spentMicros)} are spent and ${centsOf(heldMicros)} held for calls under way; this call may cost ${centsOf(refusal.neededMicros)}. Raise it, or wait for the next month.`,
   )
 }
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { get, post } from '../support/http.ts'
@@ -31,6 +34,21 @@ it.each([MODEL, encodeURIComponent(MODEL), '@cf/huggingface/distilbert-sst-2-int
     expect(reply).toMatchObject({ status: 200, body: { object: 'chat.completion' } })
   },
 )
+
+it('a model says what it costs and how much of a text it reads', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'valence-prices-'))
+  const prices = join(folder, 'prices.json')
+  writeFileSync(prices, JSON.stringify({ [MODEL]: { per_request_usd: 0.0001, per_million_tokens_usd: 0.026 } }))
+  const dear = await startTestServer(['--prices', prices])
+  const pricingOf = async (url: string) => (await get(`${url}/v1/models/${MODEL}`)).body
+  expect(await pricingOf(dear.url)).toMatchObject({
+    context_window: 512,
+    pricing: { currency: 'usd', per_request: 0.0001, per_million_tokens: 0.026 },
+  })
+  expect(await pricingOf(server.url)).toMatchObject({ pricing: { per_request: 0, per_million_tokens: 0 } })
+  await dear.stop()
+  rmSync(folder, { recursive: true })
+})
 
 it('a model that is not there is a 404, with and without /schema', async () => {
   for (const path of ['/v1/models/no/such', '/v1/models/no/such/schema', '/v1/models/none/schema'])

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Admission, ModelStatus } from '../../gateway/admission.ts'
+import { dollarsOf } from '../../gateway/money.ts'
 import { CAPABILITIES, MODERATION_CAPABILITY } from './capabilities.ts'
 import { invocationOf } from './invocation.ts'
 import {
@@ -25,6 +26,7 @@ const DOCUMENTED_SCHEMA_ADDRESS = '/v1/models/:first/:second/:third/schema'
 export function modelRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   return async (app) => {
     const startedAt = Math.floor(Date.now() / 1000)
+    const object = (status: ModelStatus) => modelObject(status, { startedAt, ...admission.offer(status) })
 
     app.get(
       '/v1/models',
@@ -40,7 +42,7 @@ export function modelRoutes(admission: Admission): FastifyPluginAsyncTypebox {
         object: 'list' as const,
         data: admission
           .models()
-          .map((status) => modelObject(status, startedAt))
+          .map(object)
           .filter((model) => model.modality === modality && (provider ?? model.provider) === model.provider),
       }),
     )
@@ -57,7 +59,7 @@ export function modelRoutes(admission: Admission): FastifyPluginAsyncTypebox {
       },
       async (request) => {
         const status = admission.model(request.params['*'])
-        return { ...modelObject(status, startedAt), schema: invocationOf(status.model) }
+        return { ...object(status), schema: invocationOf(status.model) }
       },
     )
 
@@ -121,7 +123,12 @@ export function modelRoutes(admission: Admission): FastifyPluginAsyncTypebox {
   }
 }
 
-function modelObject({ model, state, servedBy, reason }: ModelStatus, startedAt: number) {
+type Offer = ReturnType<Admission['offer']>
+
+function modelObject(
+  { model, state, servedBy, reason }: ModelStatus,
+  { startedAt, price, maxTokens }: Offer & { startedAt: number },
+) {
   const ids = CAPABILITIES.map(({ id }) => id)
   return {
     id: model.id,
@@ -135,6 +142,12 @@ function modelObject({ model, state, servedBy, reason }: ModelStatus, startedAt:
     task: 'text-classification' as const,
     capabilities: canModerate(model) ? [...ids, MODERATION_CAPABILITY.id] : ids,
     labels: [...model.labels],
+    context_window: maxTokens ?? null,
+    pricing: {
+      currency: 'usd' as const,
+      per_request: dollarsOf(price.perRequestMicros),
+      per_million_tokens: dollarsOf(price.perMillionTokensMicros),
+    },
     status: state,
     served_by: servedBy ?? null,
     reason: reason ?? null,

@@ -29,6 +29,13 @@ export const ModelObject = Type.Object(
     task: Type.Literal('text-classification'),
     capabilities: Type.Array(Type.String(), { description: 'As /v1/capabilities lists them' }),
     labels: Strings,
+    context_window: Type.Union([Type.Integer(), Type.Null()], {
+      description: 'The tokens that it reads of a text; null while that is not known',
+    }),
+    pricing: Type.Object(
+      { currency: Type.Literal('usd'), per_request: Type.Number(), per_million_tokens: Type.Number() },
+      { description: 'What the operator asks for it, in dollars; a list of texts is one request' },
+    ),
     status: Type.Union([
       Type.Literal('ready'),
       Type.Literal('substituted'),
