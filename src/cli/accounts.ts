@@ -1,72 +1,108 @@
-import { type ArgsDef, defineCommand } from 'citty'
-import type { AccountRow } from '../gateway/accounts.ts'
+import { defineCommand } from 'citty'
+import type { AccountFields, AccountRow } from '../gateway/accounts.ts'
 import type { Gateway } from '../gateway/gateway.ts'
-import { countIn, inDollars } from './amounts.ts'
-import { configFrom, refuseArguments, STORE_FLAGS, UsageError } from './settings.ts'
-import { printLines, withGateway } from './with-gateway.ts'
+import { inDollars, nameIn } from './amounts.ts'
+import { gatewayCommand, MOST_LISTED, printLines, wordsOf } from './gateway-command.ts'
+import { LIMIT_FLAGS, limitsAsJson, limitsIn, limitsInWords } from './limits.ts'
+import { refuseArguments } from './settings.ts'
 
-const JSON_FLAG = { type: 'boolean', description: 'print JSON' } as const
+const PARENT_FLAG = {
+  type: 'string',
+  description: 'the account that pays: its sub-accounts are meant, which have no wallet',
+} as const
 
-const CREATE_ARGS = {
-  name: { type: 'positional', required: false, description: 'what it is called' },
-  ...STORE_FLAGS,
-  rpm: { type: 'string', description: 'requests that it and its sub-accounts may send in a minute' },
-  json: JSON_FLAG,
-} as const satisfies ArgsDef
+const MAX_TAG_LENGTH = 64
 
-const LIST_ARGS = { ...STORE_FLAGS, json: JSON_FLAG } as const satisfies ArgsDef
+const create = gatewayCommand(
+  { name: 'create', description: 'Make an account or sub-account and its first key, which is shown this once' },
+  {
+    name: { type: 'positional', required: false, description: 'what it is called' },
+    parent: PARENT_FLAG,
+    ...LIMIT_FLAGS,
+    tag: { type: 'string', description: 'what its calls are counted under, where they carry no tag' },
+    ref: { type: 'string', description: "the owner's own name for it" },
+  },
+  {
+    read(args) {
+      const [name] = wordsOf(args, ['name'], 'accounts create takes one name.')
+      const fields: AccountFields = {
+        name: nameIn(name, 'The name'),
+        ...limitsIn(args),
+        defaultTag: args.tag === undefined ? null : nameIn(args.tag, '--tag', MAX_TAG_LENGTH),
+        externalRef: args.ref === undefined ? null : nameIn(args.ref, '--ref'),
+      }
+      return { fields, parent: args.parent }
+    },
+    async run(gateway, { fields, parent }, { json }) {
+      const owner = await ownerIn(gateway, parent)
+      const account = await gateway.accounts.create(owner, fields)
+      const { secret } = await gateway.keys.createPlain(account.id)
+      if (json) return console.log(JSON.stringify({ ...asJson(account), key: secret }))
+      console.log(`${account.id}\t${secret}`)
+      console.error(`This is the key of ${JSON.stringify(account.name)}, shown this once.`)
+    },
+  },
+)
 
-/** A list longer than this is for the API, which pages. */
-const MOST_LISTED = 1000
+const list = gatewayCommand(
+  { name: 'list', description: "List the accounts and what their wallets have, or an account's sub-accounts" },
+  { parent: PARENT_FLAG },
+  {
+    read(args) {
+      refuseArguments('accounts list', args)
+      return args.parent
+    },
+    async run(gateway, parent, { json }) {
+      const owner = await ownerIn(gateway, parent)
+      const lines: string[] = []
+      for (const account of await gateway.accounts.list(owner, { limit: MOST_LISTED, after: undefined }))
+        lines.push(await line(gateway, account, json))
+      printLines(lines)
+      if (lines.length === 0 && !json) console.error(`${owner} has no sub-accounts.`)
+    },
+  },
+)
+
+const remove = gatewayCommand(
+  { name: 'delete', description: 'End an account or sub-account and its keys; what it used stays on record' },
+  { account: { type: 'positional', required: false, description: 'the id, as list shows it' } },
+  {
+    read: (args) => wordsOf(args, ['account'], 'accounts delete takes the id of one account or sub-account.'),
+    async run({ accounts: all }, [id], { json }) {
+      const { parent_id: owner } = await all.find({ id, reach: 'all' })
+      await all.remove({ id, owner })
+      console.log(json ? JSON.stringify({ id, deleted: true }) : `${id} and its keys are no more.`)
+    },
+  },
+)
 
 export const accounts = defineCommand({
-  meta: { name: 'accounts', description: 'Make and list accounts, each with a wallet' },
-  subCommands: {
-    create: defineCommand({
-      meta: { name: 'create', description: 'Make an account and its first key, which is shown this once' },
-      args: CREATE_ARGS,
-      async run({ args }) {
-        const config = configFrom(args, CREATE_ARGS)
-        const [name, ...more] = args._
-        if (name === undefined || more.length > 0) throw new UsageError('accounts create takes one name.')
-        const requestsPerMinute = args.rpm === undefined ? null : countIn(args.rpm, '--rpm', 1_000_000)
-        await withGateway(config, async (gateway) => {
-          const account = await gateway.accounts.create(null, { ...NOTHING_SET, name, requestsPerMinute })
-          const { secret } = await gateway.keys.createPlain(account.id)
-          if (args.json) return console.log(JSON.stringify({ id: account.id, name, key: secret }))
-          console.log(`${account.id}\t${secret}`)
-          console.error(`This is the key of ${JSON.stringify(name)}, shown this once.`)
-        })
-      },
-    }),
-    list: defineCommand({
-      meta: { name: 'list', description: 'List the accounts and what their wallets have' },
-      args: LIST_ARGS,
-      async run({ args }) {
-        const config = configFrom(args, LIST_ARGS)
-        refuseArguments('accounts list', args)
-        await withGateway(config, async (gateway) => {
-          const lines: string[] = []
-          for (const account of await gateway.accounts.list(null, { limit: MOST_LISTED, after: undefined })) {
-            lines.push(await line(gateway, account, args.json === true))
-          }
-          printLines(lines)
-        })
-      },
-    }),
-  },
+  meta: { name: 'accounts', description: 'Make, list and end accounts, each with a wallet, and their sub-accounts' },
+  subCommands: { create, list, delete: remove },
 })
 
-const NOTHING_SET = {
-  externalRef: null,
-  monthlyCapMicros: null,
-  requestsPerMinute: null,
-  defaultTag: null,
-  allowedModels: null,
+async function ownerIn({ accounts: all }: Gateway, parent: string | undefined): Promise<string | null> {
+  return parent === undefined ? null : (await all.get({ id: parent, owner: null })).id
 }
 
-async function line({ wallet }: Gateway, { id, name }: AccountRow, json: boolean): Promise<string> {
-  const { balanceMicros, heldMicros } = await wallet.balance(id)
-  if (!json) return `${id}\t${inDollars(balanceMicros)}\t${name}`
-  return JSON.stringify({ id, name, balance_usd: balanceMicros / 1e6, held_usd: heldMicros / 1e6 })
+async function line({ wallet }: Gateway, account: AccountRow, json: boolean): Promise<string> {
+  const { id, name, parent_id: parentId } = account
+  const money = parentId === null ? await wallet.balance(id) : undefined
+  if (json) {
+    const inWallet = money && { balance_usd: money.balanceMicros / 1e6, held_usd: money.heldMicros / 1e6 }
+    return JSON.stringify({ ...asJson(account), ...inWallet })
+  }
+  return [id, ...(money ? [inDollars(money.balanceMicros)] : []), name, ...limitsInWords(account)].join('\t')
+}
+
+function asJson(row: AccountRow) {
+  return {
+    id: row.id,
+    name: row.name,
+    parent_id: row.parent_id,
+    external_ref: row.external_ref,
+    default_tag: row.default_tag,
+    ...limitsAsJson(row),
+    created_at: row.created_at,
+  }
 }

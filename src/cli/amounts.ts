@@ -1,4 +1,5 @@
 import { MICROS_PER_DOLLAR } from '../gateway/money.ts'
+import { MODEL_PATTERN } from '../gateway/scopes.ts'
 import { UsageError } from './settings.ts'
 
 const DOLLARS = /^\d{1,9}(\.\d{1,6})?$/
@@ -21,4 +22,22 @@ export function countIn(text: string, what: string, most: number): number {
   const count = /^\d+$/.test(text) ? Number(text) : 0
   if (count >= 1 && count <= most) return count
   throw new UsageError(`${what} must be a whole number from 1 to ${most}, but is ${JSON.stringify(text)}.`)
+}
+
+const MAX_NAME_LENGTH = 200
+
+/** @throws UsageError for what is too long to be the name of anything */
+export function nameIn(text: string, what: string, most = MAX_NAME_LENGTH): string {
+  if (text !== '' && text.length <= most) return text
+  throw new UsageError(`${what} must have from 1 to ${most} characters.`)
+}
+
+/** @throws UsageError for what is no list of patterns of models, separated by commas */
+export function modelsIn(text: string, what: string): string[] {
+  const patterns = text.split(',').map((pattern) => pattern.trim())
+  const wrong = patterns.find((pattern) => !new RegExp(MODEL_PATTERN).test(pattern))
+  if (wrong === undefined) return patterns
+  throw new UsageError(
+    `${what} must be models separated by commas, such as huggingface/*, but has ${JSON.stringify(wrong)}.`,
+  )
 }

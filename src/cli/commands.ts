@@ -3,6 +3,7 @@ import { ConfigError } from '../config.ts'
 import { VERSION } from '../main.ts'
 import { StoreError } from '../store/store-error.ts'
 import { accounts } from './accounts.ts'
+import { budgets } from './budgets.ts'
 import { classify } from './classify.ts'
 import { convert } from './convert.ts'
 import { db } from './db.ts'
@@ -24,6 +25,7 @@ const COMMANDS: Record<string, CommandDef<any>> = {
   keys,
   accounts,
   topup,
+  budgets,
   usage,
   db,
 }

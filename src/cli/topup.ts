@@ -1,37 +1,31 @@
-import { type ArgsDef, defineCommand } from 'citty'
 import { inDollars, microsIn } from './amounts.ts'
-import { configFrom, STORE_FLAGS, UsageError } from './settings.ts'
-import { withGateway } from './with-gateway.ts'
+import { gatewayCommand, wordsOf } from './gateway-command.ts'
 
-const ARGS = {
-  account: { type: 'positional', required: false, description: 'the id of an account, as "accounts list" shows it' },
-  amount: { type: 'positional', required: false, description: 'what was paid, in dollars' },
-  ...STORE_FLAGS,
-  'idempotency-key': { type: 'string', description: 'the same one tops up once, however often it is said' },
-  json: { type: 'boolean', description: 'print JSON' },
-} as const satisfies ArgsDef
-
-export const topup = defineCommand({
-  meta: { name: 'topup', description: "Credit an account's wallet with what was paid for it, less 5%" },
-  args: ARGS,
-  async run({ args }) {
-    const config = configFrom(args, ARGS)
-    const [accountId, amount, ...more] = args._
-    if (accountId === undefined || amount === undefined || more.length > 0) {
-      throw new UsageError('topup takes an account and an amount in dollars: valence topup acct_… 10.')
-    }
-    const paidMicros = microsIn(amount, 'The amount')
-    await withGateway(config, async ({ wallet }) => {
-      const done = await wallet.topUp({ accountId, paidMicros, idempotencyKey: args['idempotency-key'] })
-      if (args.json) {
-        const { id, feeMicros, creditMicros, balanceMicros } = done
+export const topup = gatewayCommand(
+  { name: 'topup', description: "Credit an account's wallet with what was paid for it, less 5%" },
+  {
+    account: { type: 'positional', required: false, description: 'the id of an account, as "accounts list" shows it' },
+    amount: { type: 'positional', required: false, description: 'what was paid, in dollars' },
+    'idempotency-key': { type: 'string', description: 'the same one tops up once, however often it is said' },
+  },
+  {
+    read(args) {
+      const mistake = 'topup takes an account and an amount in dollars: valence topup acct_… 10.'
+      const [accountId, amount] = wordsOf(args, ['account', 'amount'], mistake)
+      const idempotencyKey: string | undefined = args['idempotency-key']
+      return { accountId, paidMicros: microsIn(amount, 'The amount'), idempotencyKey }
+    },
+    async run({ wallet }, payment, { json }) {
+      const { id, paidMicros, feeMicros, creditMicros, balanceMicros } = await wallet.topUp(payment)
+      const { accountId } = payment
+      if (json) {
         const dollars = { paid_usd: paidMicros / 1e6, fee_usd: feeMicros / 1e6, credited_usd: creditMicros / 1e6 }
         return console.log(JSON.stringify({ id, account_id: accountId, ...dollars, balance_usd: balanceMicros / 1e6 }))
       }
       console.log(
-        `${inDollars(done.paidMicros)} paid, ${inDollars(done.feeMicros)} fee, ${inDollars(done.creditMicros)} credited; ` +
-          `${accountId} has ${inDollars(done.balanceMicros)}.`,
+        `${inDollars(paidMicros)} paid, ${inDollars(feeMicros)} fee, ${inDollars(creditMicros)} credited; ` +
+          `${accountId} has ${inDollars(balanceMicros)}.`,
       )
-    })
+    },
   },
-})
+)

@@ -2,7 +2,7 @@ import { ValenceError } from '../errors.ts'
 import {
   type AccountFields,
   type AccountRow,
-  deleteSubAccount,
+  deleteAccount,
   findAccount,
   findAnyAccount,
   insertAccount,
@@ -11,6 +11,7 @@ import {
   updateAccount,
 } from '../store/accounts.ts'
 import type { Store } from '../store/store.ts'
+import { LOCAL_ACCOUNT_ID } from './caller.ts'
 import { newId } from './ids.ts'
 import type { Reach } from './keys.ts'
 
@@ -31,11 +32,11 @@ export type Accounts = {
   /** @throws ValenceError `not_found` */
   update(which: AccountName, fields: Partial<AccountFields>): Promise<AccountRow>
   /**
-   * Ends a sub-account and its keys.
+   * Ends an account, its sub-accounts and all their keys; what is under way is still paid for.
    *
-   * @throws ValenceError `not_found`
+   * @throws ValenceError `not_found`, `conflict` for the one that always exists
    */
-  deleteSubAccount(which: { id: string; owner: string }): Promise<void>
+  remove(which: AccountName): Promise<void>
 }
 
 type AccountName = { id: string; owner: string | null }
@@ -67,9 +68,11 @@ export function createAccounts(opened: Promise<{ store: Store }>, changed: () =>
       await changed()
       return account
     },
-    async deleteSubAccount(which) {
+    async remove(which) {
       const { store } = await opened
-      if (!(await deleteSubAccount(store.db, which))) notFound(which)
+      if (which.id === LOCAL_ACCOUNT_ID)
+        throw new ValenceError('conflict', `${LOCAL_ACCOUNT_ID} is the operator's own account, which always exists.`)
+      if (!(await deleteAccount(store.db, which))) notFound(which)
       await changed()
     },
   }

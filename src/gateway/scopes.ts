@@ -27,6 +27,9 @@ export function refuseUnlessAdmin({ isAdmin }: Caller): void {
   throw new ValenceError('scope_exceeded', 'Only the operator may do this. Use an admin key.')
 }
 
+/** What a pattern of a scope looks like, as a regular expression. */
+export const MODEL_PATTERN = '^[\\w./:@*+-]{1,200}$'
+
 /** A pattern means a model by its id or any alias; a star stands for any characters. */
 function matches(pattern: string, { id, aliases }: CatalogModel): boolean {
   const [first = '', ...others] = pattern.split('*')

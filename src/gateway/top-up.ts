@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { ValenceError } from '../errors.ts'
+import { findAccount } from '../store/accounts.ts'
 import type { Database } from '../store/database.ts'
 import {
   findByIdempotencyKey,
@@ -31,7 +32,9 @@ export async function payIn(
   if (paidMicros <= 0) throw new ValenceError('invalid_request', 'A top-up must be more than nothing.', AMOUNT)
   return db.transaction().execute(async (trx) => {
     const [wallet] = await lockWallets(trx, [accountId])
-    if (!wallet) throw noWallet(accountId)
+    // A deleted account keeps its wallet, for the books; nobody could spend what is paid into it.
+    const account = await findAccount(trx, { id: accountId, owner: null })
+    if (!wallet || !account) throw noWallet(accountId)
     const earlier = idempotencyKey === undefined ? [] : await findByIdempotencyKey(trx, { accountId, idempotencyKey })
     if (earlier.length > 0) return repeated(earlier, paidMicros, wallet)
     refuseOverflow(wallet, splitTopUp(paidMicros).creditMicros)

@@ -96,10 +96,14 @@ export async function updateAccount(
     .executeTakeFirst()
 }
 
-/** Ends a sub-account and its keys; what it used and spent stays on record. */
-export async function deleteSubAccount(
+/**
+ * Ends an account, its sub-accounts and all their keys; what they used and spent stays on record.
+ *
+ * @param owner whose sub-account it has to be; null ends an account that is nobody's
+ */
+export async function deleteAccount(
   db: Kysely<Database>,
-  { id, owner }: { id: string; owner: string },
+  { id, owner }: { id: string; owner: string | null },
 ): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
     const now = new Date()
@@ -107,14 +111,25 @@ export async function deleteSubAccount(
       .updateTable('accounts')
       .set({ deleted_at: now })
       .where('id', '=', id)
-      .where('parent_id', '=', owner)
+      .where('parent_id', 'is not distinct from', owner)
       .where('deleted_at', 'is', null)
       .executeTakeFirst()
     if (numUpdatedRows === 0n) return false
     await trx
+      .updateTable('accounts')
+      .set({ deleted_at: now })
+      .where('parent_id', '=', id)
+      .where('deleted_at', 'is', null)
+      .execute()
+    await trx
       .updateTable('api_keys')
       .set({ revoked_at: now })
-      .where('account_id', '=', id)
+      .where('account_id', 'in', (those) =>
+        those
+          .selectFrom('accounts')
+          .select('id')
+          .where((where) => where.or([where('id', '=', id), where('parent_id', '=', id)])),
+      )
       .where('revoked_at', 'is', null)
       .execute()
     return true

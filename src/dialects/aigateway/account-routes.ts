@@ -10,6 +10,7 @@ import {
   AccountChanges,
   ById,
   Cents,
+  Deleted,
   ERRORS,
   ListQuery,
   listOf,
@@ -105,6 +106,22 @@ export function accountRoutes({ gateway }: Admission): FastifyPluginAsyncTypebox
         },
       },
       async ({ params, body }) => object(await accounts.update({ id: params.id, owner: null }, accountFields(body))),
+    )
+
+    app.delete(
+      '/v1/accounts/:id',
+      {
+        schema: {
+          summary: 'End an account, its sub-accounts and all their keys',
+          tags: TAGS,
+          params: ById,
+          response: { 200: Deleted, ...ERRORS },
+        },
+      },
+      async ({ params: { id } }) => {
+        await accounts.remove({ id, owner: null })
+        return { id, status: 'ok' as const, deleted: true as const }
+      },
     )
 
     app.post(

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { centsOf, MOST_MICROS } from '../../gateway/money.ts'
+import { MODEL_PATTERN } from '../../gateway/scopes.ts'
 import { ErrorBody } from './schemas.ts'
 
 /** The refusals that any route may answer. */
@@ -16,7 +17,7 @@ export const Tag = text(64, 'What calls are counted under')
 export const Cents = Type.Number({ minimum: 0, maximum: centsOf(MOST_MICROS) })
 
 const ModelPattern = Type.String({
-  pattern: '^[\\w./:@*+-]{1,200}$',
+  pattern: MODEL_PATTERN,
   description: 'A model by any of its names; a star stands for any characters: huggingface/*',
 })
 

@@ -113,7 +113,7 @@ export function subAccountRoutes({ gateway }: Admission): FastifyPluginAsyncType
         },
       },
       async ({ caller, params: { id } }) => {
-        await accounts.deleteSubAccount({ id, owner: caller.accountId })
+        await accounts.remove({ id, owner: caller.accountId })
         return { id, status: 'ok' as const, deleted: true as const }
       },
     )
