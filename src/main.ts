@@ -232,6 +232,7 @@ export async function startServer(config: Config): Promise<Server> {
   const cloudflare = workersAiDialects({
     answersItems: config.workersAiItems,
     dailyNeurons: config.workersAiDailyNeurons,
+    maxBodyBytes: config.maxBodyBytes,
     jobs,
   })
   // AI Gateway is last: it answers for the addresses that are nobody's.

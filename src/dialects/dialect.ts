@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** who asks; set before a dialect's handlers run */
     caller: Caller
+    /** whether the body is longer than one usually may be: a route with a `bodyLimit` of its own says what it takes it for */
+    isLongBody: boolean
   }
   interface FastifyContextConfig {
     /** whether the route's body goes to a model at once: it is refused unread while nothing more can wait */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
   type FastifyBaseLogger,
@@ -13,6 +14,7 @@ import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
 import { rateLimited } from '../gateway/limits.ts'
 import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
+import { createBodyReader } from './gather.ts'
 import { healthRoutes, type StoreStatus } from './health.ts'
 import { addMetrics } from './metrics.ts'
 import { addOpenApi } from './openapi.ts'
@@ -112,9 +114,15 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   })
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, async ({ headers }: FastifyRequest, bytes: Buffer) =>
-    parseJsonBody(await decompressed(bytes, headers['content-encoding'], options.maxBodyBytes)),
-  )
+  const bodies = createBodyReader(options.maxBodyBytes)
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) => {
+    const { bodyLimit: maxBytes } = request.routeOptions
+    return bodies.read(payload, maxBytes, async (bytes) => {
+      const plain = await decompressed(bytes, request.headers['content-encoding'], maxBytes)
+      request.isLongBody = plain.length > options.maxBodyBytes
+      return parseJsonBody(plain)
+    })
+  })
   app.setErrorHandler(sendError)
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -134,6 +142,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   // Every dialect's onRequest sets it before anything reads it; the prototype only reserves the place.
   app.decorateRequest('caller')
+  app.decorateRequest('isLongBody', false)
 
   const routeTable = createRouteTable(app)
   app.setNotFoundHandler(async (request, reply) => {

@@ -1,6 +1,8 @@
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, unzip, zstdDecompress } from 'node:zlib'
 import { ValenceError } from '../errors.ts'
+import { bodyTooLarge } from './gather.ts'
+import { parseInSlices } from './parse-in-slices.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
@@ -52,9 +54,8 @@ function isGzip(bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
-export function bodyTooLarge(): ValenceError {
-  return new ValenceError('body_too_large', 'The body is larger than this server takes. Send fewer or shorter texts.')
-}
+/** A longer body is parsed in slices; this one takes a millisecond. */
+const SHORT_LENGTH = 262_144
 
 /**
  * Reads a request's body as JSON, whatever its content type says: the documented curl of Workers AI sends JSON as a form.
@@ -62,7 +63,7 @@ export function bodyTooLarge(): ValenceError {
  * @returns undefined for an empty body, which some routes take
  * @throws ValenceError `body_not_json`
  */
-export function parseJsonBody(bytes: Buffer): unknown {
+export async function parseJsonBody(bytes: Buffer): Promise<unknown> {
   if (bytes.length === 0) return undefined
   let text: string
   try {
@@ -71,7 +72,7 @@ export function parseJsonBody(bytes: Buffer): unknown {
     throw new ValenceError('body_not_json', 'The body is not valid UTF-8.', { cause })
   }
   try {
-    return JSON.parse(text)
+    return text.length <= SHORT_LENGTH ? JSON.parse(text) : await parseInSlices(text)
   } catch (cause) {
     // The parser's own message quotes the body, which may be private.
     throw new ValenceError('body_not_json', 'The body is not valid JSON.', { cause: (cause as Error).name })

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { asValenceError, ValenceError } from '../errors.ts'
-import { bodyTooLarge } from './body.ts'
 
 /** PostgreSQL's codes for a text with U+0000 in it, the one character that it cannot hold: as text, and within JSON. */
 const NO_TEXT_OF_THE_STORES: ReadonlySet<string> = new Set(['22021', '22P05'])
@@ -10,17 +9,11 @@ export function fromHttp(thrown: unknown, { destroyed, complete }: IncomingMessa
   // Nobody hears of it; it is no fault of the server, and not one to log.
   if (destroyed && !complete) return new ValenceError('aborted', 'The client closed the connection.', { cause: thrown })
   const code = (thrown as { code?: string } | null)?.code ?? ''
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return bodyTooLarge()
-  }
   if (code === 'FST_ERR_BAD_URL' || code === 'FST_ERR_MAX_PARAM_LENGTH') {
     return new ValenceError('bad_path', 'The address is too long or holds a malformed percent-escape.')
   }
-  if (code === 'FST_ERR_CTP_INVALID_CONTENT_LENGTH' || code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
-    return new ValenceError(
-      'body_not_json',
-      'The body could not be read; send JSON with the length that its header says.',
-    )
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new ValenceError('body_not_json', 'The header Content-Type is malformed; send application/json.')
   }
   // The method QUERY must say what its body is; no route of ours answers it.
   if (code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') {

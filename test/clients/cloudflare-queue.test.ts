@@ -1,4 +1,6 @@
+import { connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
 import Cloudflare from 'cloudflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { post } from '../support/http.ts'
@@ -6,6 +8,7 @@ import type { RunningServer } from '../support/server.ts'
 import { BAD, CLOUDFLARE_MODEL, failureOf, GOOD, KEY, startLockedServer } from './support.ts'
 
 const ACCOUNT = '0123456789abcdef0123456789abcdef'
+const RUN = `/accounts/${ACCOUNT}/ai/run/${CLOUDFLARE_MODEL}`
 const QUEUED = { queueRequest: 'true' }
 
 type Queued = { status: string; request_id: string; model: string }
@@ -85,4 +88,124 @@ describe('texts that are queued with queueRequest', () => {
     const error = await failureOf(run({ requests: [{ text: GOOD }] }, QUEUED, '@cf/no/such'))
     expect(error).toMatchObject({ status: 400, errors: [{ code: 5007 }] })
   })
+
+  it('whose queue was cancelled before the first of them end as an error that is not tried again', async () => {
+    const { request_id } = await run<Queued>({ requests: [{ text: GOOD }] }, QUEUED)
+    await fetch(`${server.url}/v1/jobs/${request_id}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${KEY}` },
+    })
+    for (;;) {
+      const outcome = await run<Polled>({ request_id }, QUEUED).then(
+        (polled) => polled,
+        (error: unknown) => error,
+      )
+      if (outcome instanceof Cloudflare.APIError) {
+        expect(outcome).toMatchObject({ status: 400, errors: [{ code: 5006 }] })
+        expect(outcome.message).toContain('cancelled')
+        return
+      }
+      // It may have been too late.
+      if ((outcome as Polled).responses) return
+      await setTimeout(50)
+    }
+  })
 })
+
+describe('a queue of ten megabytes', () => {
+  let server: RunningServer
+  beforeAll(async () => {
+    server = await startLockedServer()
+  })
+  afterAll(() => server?.stop())
+
+  const BYTES = 10_000_000
+  const headers = { authorization: `Bearer ${KEY}` }
+  const url = (query = '?queueRequest=true') => `${server.url}/client/v4${RUN}${query}`
+  const send = (body: string | Uint8Array<ArrayBuffer> | ReadableStream, query?: string) =>
+    fetch(url(query), { method: 'POST', body, headers, duplex: 'half' })
+
+  /** Texts that fill a body of exactly so many bytes; the last one takes what is left. */
+  function bodyOf(bytes: number, text: string): string {
+    const request = { text, external_reference: 'r' }
+    const count = Math.floor((bytes - 100) / (JSON.stringify(request).length + 1)) - 1
+    const requests = Array.from({ length: count }, () => request)
+    const filler = bytes - JSON.stringify({ requests: [...requests, { text: '' }] }).length
+    return JSON.stringify({ requests: [...requests, { text: 'x'.repeat(filler) }] })
+  }
+
+  it('is taken, whole, in chunks or compressed, by the REST API and by env.AI', async () => {
+    const body = bodyOf(BYTES, 'word '.repeat(2000))
+    const inputs = JSON.stringify({ inputs: JSON.parse(body), options: { queueRequest: true } })
+    const binding = { ...headers, 'cf-consn-model-id': CLOUDFLARE_MODEL }
+    const answers = [
+      await send(body),
+      await send(new Blob([body]).stream()),
+      await send(new Uint8Array(gzipSync(body))),
+      await fetch(`${server.url}/run?version=3`, { method: 'POST', body: inputs, headers: binding }),
+    ]
+    for (const answer of answers) {
+      const text = await answer.text()
+      expect(answer.status, text).toBe(200)
+      expect(text).toContain('"status":"queued"')
+      const id = /"request_id":"(.*?)"/.exec(text)![1]
+      await fetch(`${server.url}/v1/jobs/${id}`, { method: 'DELETE', headers })
+    }
+  })
+
+  it('is too large with a megabyte more, also compressed, and where it is not queued', async () => {
+    const long = bodyOf(BYTES + 1_000_000, 'word '.repeat(2000))
+    const usual = bodyOf(3_000_000, 'word '.repeat(2000))
+    const one = JSON.stringify({ text: 'x'.repeat(3_000_000) })
+    const answers = [
+      await send(long),
+      await send(new Blob([long]).stream()),
+      await send(new Uint8Array(gzipSync(long))),
+      await send(usual, ''),
+      await send(new Uint8Array(gzipSync(one)), ''),
+    ]
+    for (const answer of answers) {
+      expect(answer.status).toBe(413)
+      expect(await answer.json()).toMatchObject({ errors: [{ code: 3006 }] })
+    }
+  })
+
+  it('may not have a text in it that no request could have', async () => {
+    const answer = await send(JSON.stringify({ requests: [{ text: GOOD }, { text: 'x'.repeat(3_000_000) }] }))
+    expect(answer.status).toBe(413)
+    expect(await answer.json()).toMatchObject({
+      errors: [{ code: 3006, message: expect.stringContaining('number 2') }],
+    })
+  })
+
+  it('may not have more texts than a queue takes', async () => {
+    const answer = await send(JSON.stringify({ requests: Array.from({ length: 50_001 }, () => ({ text: 'a' })) }))
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({
+      errors: [{ code: 5006, message: expect.stringContaining('requests must NOT have more than 50000 items') }],
+    })
+  })
+
+  it('keeps others out only while a few of its kind are being read', async () => {
+    // Four that never come to their end have all the places.
+    const slow = Array.from({ length: 4 }, () => {
+      const { hostname, port } = new URL(server.url)
+      const socket = connect(Number(port), hostname)
+      socket.on('error', () => {})
+      socket.write(
+        `POST /client/v4${RUN}?queueRequest=true HTTP/1.1\r\nhost: valence\r\n` +
+          `authorization: Bearer ${KEY}\r\ncontent-length: ${BYTES}\r\n\r\n${'x'.repeat(3_000_000)}`,
+      )
+      return socket
+    })
+    const body = bodyOf(3_000_000, 'word '.repeat(2000))
+    await expect.poll(async () => (await send(body)).status, { timeout: 30_000, interval: 200 }).toBe(429)
+    const refused = await send(body)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await refused.json()).toMatchObject({ errors: [{ code: 3040 }] })
+    // Shorter ones are read as ever.
+    expect((await send(JSON.stringify({ requests: [{ text: GOOD }] }))).status).toBe(200)
+    for (const socket of slow) socket.destroy()
+    await expect.poll(async () => (await send(body)).status, { timeout: 30_000, interval: 200 }).toBe(200)
+  })
+}, 120_000)

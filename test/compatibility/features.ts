@@ -85,7 +85,17 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
       feature: 'cf-ai-req-id, cf-ray, cf-ai-neurons',
       shownBy: [by(CLOUDFLARE, 'knows every answer by its ids'), by(CLOUDFLARE, 'what a request counts')],
     },
-    { feature: 'Asynchronous batch: queueRequest', shownBy: [by('test/clients/cloudflare-queue.test.ts')] },
+    {
+      feature: 'Asynchronous batch: queueRequest',
+      shownBy: [
+        by('test/clients/cloudflare-queue.test.ts', 'texts that are queued'),
+        by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'queues texts'),
+      ],
+    },
+    {
+      feature: 'Asynchronous batch of 10 MB',
+      shownBy: [by('test/clients/cloudflare-queue.test.ts', 'a queue of ten megabytes')],
+    },
     { feature: 'The Python client and its errors', shownBy: [by(PYTHON, 'cloudflare runs')] },
     { feature: "env.AI's wire, versions 2 and 3, tensors, errors", shownBy: [by(ENV_AI)] },
     { feature: 'env.AI in wrangler dev', shownBy: [by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts')] },

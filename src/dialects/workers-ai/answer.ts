@@ -6,6 +6,7 @@ import type { Jobs } from '../../jobs/jobs.ts'
 import { callOf, describeAnswer, tagOf } from '../dialect.ts'
 import type { Allocation } from './allocation.ts'
 import { queuedTexts, queueTexts } from './batch.ts'
+import type { JsonPieces } from './json-pieces.ts'
 import { neuronsOf } from './neurons.ts'
 import type { AnyRunBody } from './schemas.ts'
 
@@ -18,7 +19,7 @@ export type Run = {
 }
 
 /** A text's scores in the model's order of labels, or how far queued texts are. */
-export type RunResult = { scores: LabelScore[] } | { queue: object }
+export type RunResult = { scores: LabelScore[] } | { queue: JsonPieces }
 
 /** Runs a model, and says in Cloudflare's header what it counts. */
 export type RunModel = (run: Run, request: FastifyRequest, reply: FastifyReply) => Promise<RunResult>
@@ -26,6 +27,7 @@ export type RunModel = (run: Run, request: FastifyRequest, reply: FastifyReply) 
 export function createRunModel(admission: Admission, allocation: Allocation, jobs: Promise<Jobs>): RunModel {
   return async ({ model, body, isQueued }, request, reply) => {
     const { caller } = request
+    if (request.isLongBody && !isQueued) throw tooLong()
     if (model === '') throw new ValenceError('route_not_found', 'The address names no model.')
     if ('request_id' in body) {
       const asked = { accountId: caller.accountId, requestId: body.request_id }
@@ -43,6 +45,21 @@ export function createRunModel(admission: Admission, allocation: Allocation, job
     reply.header('cf-ai-neurons', neuronsOf(tokensOf(answer.results)).toFixed(6))
     return { scores: answer.results[0]!.scores }
   }
+}
+
+/** Cloudflare takes 10 MB of a batch, and of batches alone. */
+const QUEUE_BODY_BYTES = 10 * 1024 * 1024
+
+/** The `bodyLimit` of a route that queues as well. */
+export function longestBody(maxBodyBytes: number): number {
+  return Math.max(maxBodyBytes, QUEUE_BODY_BYTES)
+}
+
+export function tooLong(): ValenceError {
+  return new ValenceError(
+    'body_too_large',
+    'The body is larger than this server takes. Queue many texts with queueRequest.',
+  )
 }
 
 function missing(field: string): ValenceError {

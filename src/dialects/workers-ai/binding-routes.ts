@@ -1,10 +1,11 @@
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { createGzip, gzip } from 'node:zlib'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../../errors.ts'
 import type { Admission, LabelScore } from '../../gateway/admission.ts'
-import type { RunModel, RunResult } from './answer.ts'
+import { longestBody, type RunModel, type RunResult } from './answer.ts'
 import { type BindingForm, modelIn, readBindingBody } from './binding-body.ts'
 import { sendIdentity } from './identity.ts'
 import { listModels } from './model-list.ts'
@@ -29,7 +30,10 @@ const MODELS_PATH = '/ai-api/models/search'
 const PROXY_PATH = '/client/v4/accounts/:account/ai/run/proxy'
 
 /** What `env.AI` of a worker asks, whether workerd comes here by itself or wrangler in its place. */
-export function bindingRoutes(admission: Admission, run: RunModel): FastifyPluginAsyncTypebox {
+export function bindingRoutes(
+  admission: Admission,
+  { maxBodyBytes, run }: { maxBodyBytes: number; run: RunModel },
+): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.addHook('onRequest', sendIdentity)
     app.decorateRequest('bindingForm', 'plain')
@@ -39,6 +43,7 @@ export function bindingRoutes(admission: Admission, run: RunModel): FastifyPlugi
       app.post(
         url,
         {
+          bodyLimit: longestBody(maxBodyBytes),
           config: { classifies: true },
           schema: {
             summary: 'env.AI: run a model',
@@ -98,10 +103,15 @@ function askedAddress({ headers, url }: FastifyRequest): URL {
 
 /** No envelope, and exactly `application/json`: with a charset behind it, `run()` hands back a stream. */
 async function send(reply: FastifyReply, form: BindingForm, result: RunResult): Promise<FastifyReply> {
-  const json = JSON.stringify('queue' in result ? result.queue : inForm(form, result.scores))
+  reply.header('content-type', 'application/json')
   // The client decompresses whatever the headers say; it would not if they told the truth.
-  const body = form === 'gzip' ? await compress(json) : Buffer.from(json)
-  return reply.header('content-type', 'application/json').serializer(String).send(body)
+  const isCompressed = form === 'gzip'
+  if ('queue' in result) {
+    const pieces = Readable.from(result.queue)
+    return reply.send(isCompressed ? pieces.compose(createGzip()) : pieces)
+  }
+  const json = JSON.stringify(inForm(form, result.scores))
+  return reply.send(isCompressed ? await compress(json) : Buffer.from(json))
 }
 
 function inForm(form: BindingForm, scores: LabelScore[]) {

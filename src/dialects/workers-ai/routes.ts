@@ -1,23 +1,32 @@
+import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
 import type { Admission } from '../../gateway/admission.ts'
 import { byScore } from '../dialect.ts'
-import type { RunModel, RunResult } from './answer.ts'
+import { longestBody, type RunModel, type RunResult, tooLong } from './answer.ts'
 import { catalogRoutes } from './catalog-routes.ts'
 import { sendIdentity } from './identity.ts'
+import { enveloped } from './json-pieces.ts'
 import { AnyRunBody, ErrorBody, ItemsAnswer, RunAnswer, RunParams, RunQuery } from './schemas.ts'
 import { tokenRoutes } from './token-routes.ts'
 
 export function workersAiRoutes(
   admission: Admission,
-  { answersItems, run }: { answersItems: boolean; run: RunModel },
+  { answersItems, maxBodyBytes, run }: { answersItems: boolean; maxBodyBytes: number; run: RunModel },
 ): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.addHook('onRequest', sendIdentity)
     app.post(
       '/client/v4/accounts/:account/ai/run/*',
       {
+        bodyLimit: longestBody(maxBodyBytes),
         config: { classifies: true },
+        onRequest: (request, _, done) => {
+          // Else it would be read before it is known to be too long; a body in chunks does not say.
+          const isTooLong = !isQueued(request) && Number(request.headers['content-length'] ?? 0) > maxBodyBytes
+          done(isTooLong ? tooLong() : undefined)
+        },
         schema: {
           summary: 'Workers AI: run a model',
           description:
@@ -31,8 +40,8 @@ export function workersAiRoutes(
         },
       },
       async (request, reply) => {
-        const isQueued = request.query.queueRequest === 'true'
-        const result = await run({ model: request.params['*'], body: request.body, isQueued }, request, reply)
+        const asked = { model: request.params['*'], body: request.body, isQueued: isQueued(request) }
+        const result = await run(asked, request, reply)
         return answer(reply, result, answersItems) as never
       },
     )
@@ -41,14 +50,15 @@ export function workersAiRoutes(
   }
 }
 
+function isQueued({ query }: FastifyRequest): boolean {
+  return (query as Static<typeof RunQuery>).queueRequest === 'true'
+}
+
 /** Cloudflare's envelope around a result. */
 function answer(reply: FastifyReply, result: RunResult, answersItems: boolean) {
-  const outcome = { success: true, errors: [], messages: [] }
   if ('queue' in result) {
-    // The schema of the answer is that of a text's, which is by far the most frequent.
-    reply.type('application/json').serializer(JSON.stringify)
-    return { result: result.queue, ...outcome }
+    return reply.type('application/json').send(Readable.from(enveloped(result.queue)))
   }
   const { scores } = result
-  return { result: answersItems ? { items: byScore(scores) } : scores, ...outcome }
+  return { result: answersItems ? { items: byScore(scores) } : scores, success: true, errors: [], messages: [] }
 }

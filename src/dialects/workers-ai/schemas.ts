@@ -12,6 +12,9 @@ export const RunBody = Type.Object(
 
 const MAX_REFERENCE_LENGTH = 400
 
+/** As many as a job may have. */
+const MAX_QUEUED = 50_000
+
 export const QueueBody = Type.Object(
   {
     requests: Type.Array(
@@ -21,7 +24,7 @@ export const QueueBody = Type.Object(
           Type.String({ maxLength: MAX_REFERENCE_LENGTH, description: 'comes back with the result' }),
         ),
       }),
-      { minItems: 1 },
+      { minItems: 1, maxItems: MAX_QUEUED },
     ),
   },
   { title: 'TextClassificationQueue', description: 'With queueRequest=true: texts that may be classified later.' },
