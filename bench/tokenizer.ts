@@ -8,6 +8,7 @@ import { Tokenizer as JavaScriptPort } from '@huggingface/tokenizers'
 import type { WordPieceDefinition } from '../src/engine/tokenizer/definition.ts'
 import { readDefinition } from '../src/engine/tokenizer/files.ts'
 import { createTokenizer, tokenizerWith } from '../src/engine/tokenizer/tokenizer.ts'
+import { readUsage } from '../src/engine/tokenizer/usage.ts'
 import { createWordPieceText } from '../src/engine/tokenizer/wordpiece-text.ts'
 
 /**
@@ -30,7 +31,12 @@ function contestants(): Contestant[] {
   const wordPiece = JSON.parse(readFileSync(WORDPIECE, 'utf8'))
   const byteLevel = JSON.parse(readFileSync(BYTE_LEVEL, 'utf8'))
   const definition = readDefinition({ tokenizerJson: wordPiece })
-  const longWay = tokenizerWith(createWordPieceText(definition.text as WordPieceDefinition), definition, MAX_TOKENS)
+  const longWay = tokenizerWith(
+    createWordPieceText(definition.text as WordPieceDefinition),
+    definition,
+    MAX_TOKENS,
+    readUsage(undefined, wordPiece),
+  )
   const shortcut = createTokenizer({ tokenizerJson: wordPiece }, { maxTokens: MAX_TOKENS })
   const bytePairs = createTokenizer({ tokenizerJson: byteLevel }, { maxTokens: MAX_TOKENS })
   const wordPiecePort = new JavaScriptPort(wordPiece, {})

@@ -210,7 +210,7 @@ function encodeBounded(tokenizer: Tokenizer, { text, pair, limit }: TextInput): 
   const longest = Math.max(text.length, pair?.length ?? 0)
   if (longest <= MAX_TEXT_UNITS) return tokenizer.encode(text, pair, limit)
   const kept = (whole: string) =>
-    limit?.side === 'left' ? whole.slice(-MAX_TEXT_UNITS) : whole.slice(0, MAX_TEXT_UNITS)
+    (limit?.side ?? tokenizer.truncationSide) === 'left' ? whole.slice(-MAX_TEXT_UNITS) : whole.slice(0, MAX_TEXT_UNITS)
   return { ...tokenizer.encode(kept(text), pair === undefined ? undefined : kept(pair), limit), truncated: true }
 }
 

@@ -18,13 +18,19 @@ type Answer = {
 }
 type Length = { inputs: unknown; parameters: Record<string, unknown>; ranking?: Ranking; error?: string }
 
+type Usage = { config: Record<string, unknown>; inputs: unknown; parameters: Record<string, unknown>; ranking: Ranking }
+
 /** What the transformers pipeline answered in fp32; `make-pipeline-answers.py` beside it asked. */
 const ANSWERS = readJson('answers.json') as Answer[]
 const LENGTHS = readJson('lengths.json') as Length[]
+/** With what a model's own tokenizer_config.json may say, on the model with three labels. */
+const USAGES = readJson('usages.json') as Usage[]
 const TEXTS = ['w1 w2 w3', 'w40 w7 w7 w19 w2 w33', { text: 'w5 w6', text_pair: 'w8 w9 w10' }]
 
 /** INT8 moves logits by some hundredths. */
 const TOLERANCE = 0.08
+
+const USAGE_CONFIGS = [...new Set(USAGES.map(({ config }) => JSON.stringify(config)))]
 
 const CONFIGS = [...new Set(ANSWERS.map(({ labels, problem_type }) => `labels-${labels}/${problem_type}`))]
 
@@ -32,6 +38,7 @@ let server: RunningServer
 beforeAll(async () => {
   const modelsDir = newCache()
   for (const name of CONFIGS) putModel(modelsDir, name)
+  for (const config of USAGE_CONFIGS) putModel(modelsDir, usageModel(config), 'labels-3', config)
   server = await startTestServer(['--models-dir', modelsDir, '--workers', '1'])
 })
 afterAll(async () => {
@@ -97,6 +104,32 @@ describe('a text that may be too long', () => {
   })
 })
 
+describe.each(USAGE_CONFIGS)('a tokenizer_config.json that says %s', (config) => {
+  it.each(
+    USAGES.filter((usage) => JSON.stringify(usage.config) === config).map((usage) => ({
+      ...usage,
+      said: JSON.stringify(usage.parameters),
+      on: namedInputs(usage),
+    })),
+  )('is followed: $on, $said', async ({ inputs, parameters, ranking }) => {
+    const { status, body } = await post(`${server.url}/models/${usageModel(config)}`, {
+      inputs,
+      parameters: { ...parameters, top_k: null, function_to_apply: 'none' },
+    })
+    expect(status).toBe(200)
+    expectRankings(body, [ranking])
+  })
+})
+
+it.each([
+  [true, 3],
+  [false, 1],
+])('the older return_all_scores: %s answers %i labels', async (all, count) => {
+  const model = `${server.url}/models/labels-3/null`
+  const { body } = await post(model, { inputs: 'w1', parameters: { return_all_scores: all } })
+  expect(body).toEqual([expect.objectContaining({ length: count })])
+})
+
 /** The weights are such that labels keep their order under INT8. */
 function expectRankings(body: unknown, expected: readonly Ranking[]): void {
   const rankings = body as { label: string; score: number }[][]
@@ -110,8 +143,18 @@ function expectRankings(body: unknown, expected: readonly Ranking[]): void {
   }
 }
 
-function putModel(modelsDir: string, name: string): void {
-  const [weights, problemType] = name.split('/') as [string, string]
+/** Each its own model: what tells one from another is in its name. */
+function usageModel(config: string): string {
+  return `usages/number-${USAGE_CONFIGS.indexOf(config)}`
+}
+
+function putModel(
+  modelsDir: string,
+  name: string,
+  weights = name.split('/')[0]!,
+  tokenizerConfig = '{"do_lower_case": true}',
+): void {
+  const problemType = name.startsWith(weights) ? name.split('/')[1]! : 'null'
   const folder = join(modelsDir, name)
   mkdirSync(folder, { recursive: true })
   cpSync(join(FIXTURES, weights), folder, { recursive: true })
@@ -119,10 +162,10 @@ function putModel(modelsDir: string, name: string): void {
   const config = readJson(`${weights}/config.json`) as Record<string, unknown>
   const problem = problemType === 'null' ? {} : { problem_type: problemType }
   writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, ...problem }))
-  writeFileSync(join(folder, 'tokenizer_config.json'), '{"do_lower_case": true}')
+  writeFileSync(join(folder, 'tokenizer_config.json'), tokenizerConfig)
 }
 
-function namedInputs({ inputs }: Length): string {
+function namedInputs({ inputs }: Pick<Length, 'inputs'>): string {
   const shape = typeof inputs === 'string' ? 'a text' : 'a pair'
   return isLong(inputs) ? `${shape} that is too long` : shape
 }

@@ -59,14 +59,16 @@ export function wishesOf(headers: IncomingHttpHeaders, { options }: Body): Pick<
 
 /**
  * As the pipeline's tokenizer reads them: a length alone means that texts are cut there, and `padding` changes no score.
- * Where nothing is said, a text is cut to what the model reads, and the answer says so.
+ * Where nothing is said, a text is cut to what the model reads, and the answer says so; `truncation: true` without a length
+ * cuts it to its tokenizer's `model_max_length`, which may be less.
  */
 function limitOf({ truncation, max_length: maxLength, padding }: Parameters): TextInput['limit'] {
   if (typeof padding === 'string' && !['longest', 'max_length', 'do_not_pad'].includes(padding))
     refuse('padding', 'true, false, longest, max_length or do_not_pad')
   if (truncation === false || truncation === NOT_AT_ALL) return { refusesCut: true }
-  const strategy = typeof truncation === 'string' ? STRATEGIES.find((known) => known === truncation) : undefined
-  if (typeof truncation === 'string' && strategy === undefined)
+  const name = truncation === true ? 'longest_first' : (truncation ?? undefined)
+  const strategy = STRATEGIES.find((known) => known === name)
+  if (name !== undefined && strategy === undefined)
     refuse('truncation', `true, false, ${STRATEGIES.join(', ')} or ${NOT_AT_ALL}`)
   if (strategy === undefined && typeof maxLength !== 'number') return undefined
   return { ...(strategy && { strategy }), ...(typeof maxLength === 'number' && { maxTokens: maxLength }) }

@@ -92,12 +92,15 @@ async function classify(
   describeCompute(reply, answer, characters)
   const revision = await admission.revisionOf(answer.servedBy)
   if (revision !== undefined) reply.header('x-sha', revision)
-  return rankings(answer, body.parameters?.top_k)
+  const count = labelsWanted(body)
+  return answer.results.map((result) => ranked(result).slice(0, count))
 }
 
-function rankings({ results }: Answer, topK: number | null | undefined) {
-  const count = topK === undefined ? DEFAULT_TOP_K : (topK ?? Number.POSITIVE_INFINITY)
-  return results.map((result) => ranked(result).slice(0, count))
+function labelsWanted({ parameters }: Body): number {
+  const { top_k: topK, return_all_scores: all } = parameters ?? {}
+  if (typeof topK === 'number') return topK
+  if (topK === null || all === true) return Number.POSITIVE_INFINITY
+  return all === false ? 1 : DEFAULT_TOP_K
 }
 
 /** The headers by which the hosted API says what an answer took. */

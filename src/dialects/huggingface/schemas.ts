@@ -35,8 +35,13 @@ export const ClassifyBody = Type.Object(
             }),
           ),
           top_k: Type.Optional(
-            Type.Union([Type.Null(), Type.Integer({ minimum: 1 })], {
+            Type.Union([Type.Null(), Type.Integer({ minimum: 0 })], {
               description: 'How many labels to answer, best first; null is all. 5 where it is not given.',
+            }),
+          ),
+          return_all_scores: Type.Optional(
+            Type.Union([Type.Null(), Type.Boolean()], {
+              description: 'The older word for top_k: true is null and false is 1, where top_k is not given',
             }),
           ),
         }),

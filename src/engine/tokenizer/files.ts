@@ -18,7 +18,7 @@ export type TokenizerFiles = {
 }
 
 /**
- * Reads tokenizer.json where there is one; it is complete in itself. Else vocab.txt, or vocab.json with merges.txt, and
+ * Reads tokenizer.json where there is one; it says all of how a text becomes ids. Else vocab.txt, or vocab.json with merges.txt, and
  * tokenizer_config.json.
  *
  * @throws Error which says what was found and what is supported

@@ -4,6 +4,7 @@ import { readDefinition, type TokenizerFiles } from './files.ts'
 import { createSpecialTokenSplitter } from './special-tokens.ts'
 import { fillTemplate, overheadOf } from './template.ts'
 import { type TokenLimit, tokensKept } from './truncate.ts'
+import { readUsage, type TokenizerUsage, withoutTypes } from './usage.ts'
 import { WORD_CACHE_BYTES } from './word-cache.ts'
 import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
@@ -25,6 +26,8 @@ export type Tokenizer = {
   encode(text: string, pair?: string, limit?: TokenLimit): TokenSequence
   /** no sequence has more ids than this, special tokens included */
   readonly maxTokens: number
+  /** which end of a text is left out where the limit does not say */
+  readonly truncationSide: 'left' | 'right'
 }
 
 /** What a piece of a vocabulary takes: its string, and its entry in a map. */
@@ -51,15 +54,23 @@ export function tokenizerBytes(pieces: number): number {
  */
 export function createTokenizer(files: TokenizerFiles, { maxTokens }: { maxTokens: number }): Tokenizer {
   const definition = readDefinition(files)
+  const usage = readUsage(files.config, files.tokenizerJson)
   const { text } = definition
   const appendText = text.kind === 'wordpiece' ? createWordPieceShortcut(text) : createByteLevelText(text)
-  return tokenizerWith(appendText, definition, maxTokens)
+  return tokenizerWith(appendText, definition, maxTokens, usage)
 }
 
 /** What `createTokenizer` makes, with another way to read text between special tokens. */
-export function tokenizerWith(appendText: AppendText, definition: TokenizerDefinition, maxTokens: number): Tokenizer {
-  const singleBudget = maxTokens - overheadOf(definition.single)
-  const pairBudget = maxTokens - overheadOf(definition.pair)
+export function tokenizerWith(
+  appendText: AppendText,
+  definition: TokenizerDefinition,
+  maxTokens: number,
+  { truncationSide, usualMaxTokens = maxTokens, tellsTexts }: TokenizerUsage,
+): Tokenizer {
+  const single = tellsTexts ? definition.single : withoutTypes(definition.single)
+  const pair = tellsTexts ? definition.pair : withoutTypes(definition.pair)
+  const singleBudget = maxTokens - overheadOf(single)
+  const pairBudget = maxTokens - overheadOf(pair)
   if (!Number.isSafeInteger(maxTokens) || singleBudget < 0 || pairBudget < 0) {
     throw new Error(`maxTokens is ${maxTokens}; it has to be an integer with room for the special tokens of a pair`)
   }
@@ -86,12 +97,12 @@ export function tokenizerWith(appendText: AppendText, definition: TokenizerDefin
     const truncated = ids.length > budget
     if (truncated && limit.strategy === 'only_second') throw new RangeError('there is no second text to be cut')
     const texts = { first: keep(ids, Math.min(ids.length, budget), limit), second: [] }
-    return { ...fillTemplate(definition.single, texts), truncated }
+    return { ...fillTemplate(single, texts), truncated }
   }
 
-  function encodePair(text: string, pair: string, budget: number, limit: TokenLimit): TokenSequence {
+  function encodePair(text: string, other: string, budget: number, limit: TokenLimit): TokenSequence {
     const first = readIds(text, budget, limit)
-    const second = readIds(pair, budget, limit)
+    const second = readIds(other, budget, limit)
     // Beyond the budget the number of ids is how far the reading happened to go.
     const countable = budget + 1
     const [firstKept, secondKept] = tokensKept(
@@ -101,16 +112,18 @@ export function tokenizerWith(appendText: AppendText, definition: TokenizerDefin
       budget,
     )
     const texts = { first: keep(first, firstKept, limit), second: keep(second, secondKept, limit) }
-    return { ...fillTemplate(definition.pair, texts), truncated: first.length + second.length > budget }
+    return { ...fillTemplate(pair, texts), truncated: first.length + second.length > budget }
   }
 
   return {
     maxTokens,
-    encode(text, pair, limit = {}) {
-      const less = Math.max(0, maxTokens - (limit.maxTokens ?? maxTokens))
-      const budget = (pair === undefined ? singleBudget : pairBudget) - less
-      if (budget < 0) throw new RangeError(`${limit.maxTokens} tokens leave no room for the special ones`)
-      return pair === undefined ? encodeSingle(text, budget, limit) : encodePair(text, pair, budget, limit)
+    truncationSide,
+    encode(text, other, asked = {}) {
+      const limit = { ...asked, side: asked.side ?? truncationSide }
+      const most = limit.maxTokens ?? (limit.strategy === undefined ? maxTokens : usualMaxTokens)
+      const budget = (other === undefined ? singleBudget : pairBudget) - Math.max(0, maxTokens - most)
+      if (budget < 0) throw new RangeError(`${most} tokens leave no room for the special ones`)
+      return other === undefined ? encodeSingle(text, budget, limit) : encodePair(text, other, budget, limit)
     },
   }
 }

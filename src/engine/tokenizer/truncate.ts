@@ -2,9 +2,12 @@
 export type TokenLimit = {
   /** the most ids, special tokens included, where that is fewer than the model reads */
   maxTokens?: number
-  /** which text of a pair gives way: the longer one as long as it is that, or one of them alone */
+  /**
+   * which text of a pair gives way: the longer one as long as it is that, or one of them alone; where it is given, and no
+   * length, texts are cut where the model's tokenizer usually cuts them
+   */
   strategy?: 'longest_first' | 'only_first' | 'only_second'
-  /** which end of a text is left out */
+  /** which end of a text is left out; the tokenizer's own where it is not given */
   side?: 'left' | 'right'
 }
 

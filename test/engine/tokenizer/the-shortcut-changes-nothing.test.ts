@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AppendText, WordPieceDefinition } from '../../../src/engine/tokenizer/definition.ts'
 import { createTokenizer, tokenizerWith } from '../../../src/engine/tokenizer/tokenizer.ts'
+import { readUsage } from '../../../src/engine/tokenizer/usage.ts'
 import { readTokenizerJson } from '../../../src/engine/tokenizer/tokenizer-json.ts'
 import { createWordPieceShortcut } from '../../../src/engine/tokenizer/wordpiece-shortcut.ts'
 import { createWordPieceText } from '../../../src/engine/tokenizer/wordpiece-text.ts'
@@ -94,7 +95,7 @@ test('a tokenizer with the shortcut and one without give the same, special token
   const definition = readTokenizerJson(tokenizerJson())
   const tokenizers = [512, 16, 5].map((maxTokens) => ({
     short: createTokenizer({ tokenizerJson: tokenizerJson() }, { maxTokens }),
-    long: tokenizerWith(createWordPieceText(usual), definition, maxTokens),
+    long: tokenizerWith(createWordPieceText(usual), definition, maxTokens, readUsage(undefined, undefined)),
   }))
   const special = fc.constantFrom('[SEP]', '[CLS]', '[MASK]', '[sep]', '[', '')
   const text = fc.array(fc.tuple(special, repetitiveText), { maxLength: 4 }).map((parts) => parts.flat().join(''))
