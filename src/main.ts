@@ -39,6 +39,7 @@ import { openJobs } from './jobs/jobs.ts'
 import { createReplays } from './jobs/replays/replays.ts'
 import { awaitArrival, type OnFailure } from './loading/arrival.ts'
 import { engineModel } from './loading/engine-model.ts'
+import { createLoader, type Loader } from './loading/loader.ts'
 import { createModelsOnDemand } from './loading/on-demand.ts'
 import { createOnDemandFiles } from './loading/on-demand-files.ts'
 import { readModel } from './loading/read-model.ts'
@@ -105,7 +106,7 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     await engine.close()
     throw error
   }
-  await engine.giveMemoryBack()
+  engine.giveMemoryBack()
   const directory = createModelDirectory([...CATALOG, ...elsewhere], missing, {
     strict: config.strictModels,
     remote: new Set(elsewhere.map(({ id }) => id)),
@@ -157,7 +158,8 @@ export async function startServer(config: Config): Promise<Server> {
     unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
   })
   const { engine, directory, revisions } = classifier
-  const onDemand = openModelsOnDemand(classifier, config, logger)
+  const loader = createLoader(engine)
+  const onDemand = openModelsOnDemand(classifier, loader, config, logger)
   const kept = openGateway(config, logger)
   const { gateway } = kept
   const opening = kept.store.opened
@@ -252,7 +254,7 @@ export async function startServer(config: Config): Promise<Server> {
       throw error
     },
   )
-  const arrivals = fetchWhatIsMissing(classifier, config, logger)
+  const arrivals = fetchWhatIsMissing(classifier, loader, config, logger)
   return {
     url: urlOf(app.server.address() as AddressInfo),
     models: admission.models(),
@@ -328,10 +330,16 @@ function pricesIn(
 }
 
 /** The models that are loaded when somebody asks for them. */
-function openModelsOnDemand({ engine, directory, revisions }: Classifier, config: Config, logger: Logger) {
+function openModelsOnDemand(
+  { engine, directory, revisions }: Classifier,
+  loader: Loader,
+  config: Config,
+  logger: Logger,
+) {
   const hub = hubOptions(config)
   return createModelsOnDemand({
     engine,
+    loader,
     directory,
     revisions,
     files: createOnDemandFiles({
@@ -349,7 +357,8 @@ function openModelsOnDemand({ engine, directory, revisions }: Classifier, config
 
 /** Fetches in the background what the catalog has on the Hub and this machine has not. */
 function fetchWhatIsMissing(
-  { engine, directory, revisions }: Classifier,
+  { directory, revisions }: Classifier,
+  loader: Loader,
   config: Config,
   logger: Logger,
 ): { abort(): void; ended: Promise<unknown> } {
@@ -365,7 +374,7 @@ function fetchWhatIsMissing(
         // One line says it; that it still holds is for whoever asks.
         logger[tries === 1 || nextTryMs === undefined ? 'warn' : 'info'](line, 'a model could not be fetched')
       }
-      await awaitArrival(model, { hub, engine, directory, revisions, onFailure, signal })
+      await awaitArrival(model, { hub, loader, directory, revisions, onFailure, signal })
     }),
   )
   return { abort: () => controller.abort(), ended }

@@ -77,7 +77,7 @@ export type Engine = {
    * Gives back to the system what loading has left behind, as `unload` does by itself: to V8 a model is a few handles and no
    * reason to hurry. It holds the event loop for some ten milliseconds.
    */
-  giveMemoryBack(): Promise<void>
+  giveMemoryBack(): void
   /** what the weights of a model take in memory while it is loaded, told from its size */
   bytesHeld(size: ModelSize): number
   /**

@@ -42,8 +42,8 @@ export type Pools = {
   load(modelId: string, network: Network | OnnxFile, options: LoadOptions): Promise<BackendName>
   /** Forgets a model; call it when no text of it waits. */
   unload(modelId: string): Promise<void>
-  /** Gives back to the system what loading and unloading have left behind. */
-  giveMemoryBack(): Promise<void>
+  /** Gives back to the system what loading has left behind. */
+  giveMemoryBack(): void
   /** what a model takes in memory while it is loaded */
   bytesHeld(size: ModelSize): number
   /** whether something is there that can run a text */
@@ -94,6 +94,12 @@ export function createPools(options: {
     }
   }
 
+  /** What is free after a collection, the C library would keep. */
+  function giveMemoryBack(): void {
+    collectGarbage()
+    addon?.trimMemory()
+  }
+
   return {
     async load(modelId, network, loadOptions) {
       // A ready-made ONNX file is ONNX Runtime's, whatever else there is.
@@ -112,9 +118,10 @@ export function createPools(options: {
       const pool = poolOf.get(modelId)
       poolOf.delete(modelId)
       await pool?.unload(modelId)
-      await giveMemoryBack(addon)
+      await forgetCollected()
+      giveMemoryBack()
     },
-    giveMemoryBack: () => giveMemoryBack(addon),
+    giveMemoryBack,
     bytesHeld({ form, bytes, workingBytes }) {
       // The kernels keep a network once, and the room that they compute in is every model's.
       if (form === 'network' && native) return bytes
@@ -137,14 +144,12 @@ export function createPools(options: {
 const TURNS_TO_FREE = 2
 
 /**
- * Gives back at once what nobody refers to any more. A model of the kernels frees its own memory some turns of the event loop
- * after it was collected, and only then refers to its arrays no more; what is free then, the C library would keep.
+ * Lets go of what a model of the kernels referred to: it frees its own memory some turns of the event loop after it was
+ * collected, and only then are its arrays nobody's.
  */
-async function giveMemoryBack(addon: Addon | undefined): Promise<void> {
+async function forgetCollected(): Promise<void> {
   collectGarbage()
   for (let turn = 0; turn < TURNS_TO_FREE; turn++) await setImmediate()
-  collectGarbage()
-  addon?.trimMemory()
 }
 
 /** Runs a pack outside the queue, which may leave the pool no rest while others are served. */

@@ -5,9 +5,8 @@ import type { HubOptions } from '../catalog/hub/options.ts'
 import { DEFAULT_REVISION } from '../catalog/hub/snapshots.ts'
 import { pullModel } from '../catalog/pull-model.ts'
 import type { Revisions } from '../catalog/revisions.ts'
-import type { Engine } from '../engine/engine.ts'
 import type { ModelDirectory } from '../gateway/models.ts'
-import { loadWhileServing } from './load-while-serving.ts'
+import type { Loader } from './loader.ts'
 
 /**
  * What may pass away by itself is tried again after a minute, two, four, up to an hour; a day of that is enough. Within
@@ -31,7 +30,7 @@ export async function awaitArrival(
   model: CatalogModel & { hubRepo: string },
   parts: {
     hub: HubOptions
-    engine: Engine
+    loader: Loader
     directory: ModelDirectory
     revisions: Revisions
     onFailure: OnFailure
@@ -56,7 +55,7 @@ export async function awaitArrival(
 
 async function arrive(
   model: CatalogModel & { hubRepo: string },
-  { hub, engine, directory, revisions, signal }: Parameters<typeof awaitArrival>[1],
+  { hub, loader, directory, revisions, signal }: Parameters<typeof awaitArrival>[1],
 ): Promise<void> {
   const tell = (what: string) => directory.missing(model.id, `its weights are being ${what}.`)
   tell(`fetched from ${hub.endpoint}`)
@@ -65,7 +64,7 @@ async function arrive(
     signal,
   })
   tell('loaded')
-  await loadWhileServing(model, folder, { engine, signal })
+  await loader.load(model, folder, signal)
   revisions.note(model.id, { folder, commit })
   directory.arrived(model.id)
 }

@@ -9,7 +9,7 @@ import type { Engine } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
 import { type ModelDirectory, type ModelStatus, noSuchModel } from '../gateway/models.ts'
 import type { Held, ModelsOnDemand, Patience } from '../gateway/models-on-demand.ts'
-import { loadWhileServing } from './load-while-serving.ts'
+import type { Loader } from './loader.ts'
 import { createRecentFailures, type Failure, failureOf, TooBigError } from './on-demand-failure.ts'
 import { type ModelFilesHere, type OnDemandFiles, sizeInMemory } from './on-demand-files.ts'
 
@@ -56,6 +56,7 @@ const PAUSE_BEFORE_REFUSAL_MS = 1000
 /** @param options.onFailure told of each model that could not be brought */
 export function createModelsOnDemand(options: {
   engine: Engine
+  loader: Loader
   directory: ModelDirectory
   revisions: Revisions
   files: OnDemandFiles
@@ -67,7 +68,7 @@ export function createModelsOnDemand(options: {
   timeoutMs: number
   onFailure: (error: unknown, repo: string) => void
 }): ModelsOnDemand {
-  const { engine, directory, revisions, files, maxBytes, holdMs, timeoutMs, onFailure } = options
+  const { engine, loader, directory, revisions, files, maxBytes, holdMs, timeoutMs, onFailure } = options
   const closing = new AbortController()
   const failures = createRecentFailures()
   /** the one that was used longest ago comes first */
@@ -76,7 +77,7 @@ export function createModelsOnDemand(options: {
   const otherNames = new LRUCache<string, string>({ max: MAX_OTHER_NAMES })
   let usedBytes = 0
   let waiting = 0
-  /** Models are read and loaded one after another, so that what answers loses no more than one thread's work. */
+  /** One after another: each makes room first. */
   let lastLoad: Promise<unknown> = Promise.resolve()
 
   function begin(repo: string): Guest {
@@ -144,7 +145,7 @@ export function createModelsOnDemand(options: {
     guest.bytes = bytes
     usedBytes += bytes
     try {
-      await loadWhileServing(guest.model, folder, { engine, signal: closing.signal })
+      await loader.load(guest.model, folder, closing.signal)
     } catch (error) {
       usedBytes -= bytes
       await engine.unload(id)

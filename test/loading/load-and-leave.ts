@@ -3,7 +3,7 @@ import { CATALOG, EMBEDDED_MODEL_ID } from '../../src/catalog/catalog.ts'
 import { findModelFolder } from '../../src/catalog/folder.ts'
 import { createEngine } from '../../src/engine/engine.ts'
 import type { BackendChoice } from '../../src/engine/pools.ts'
-import { loadWhileServing } from '../../src/loading/load-while-serving.ts'
+import { createLoader } from '../../src/loading/loader.ts'
 import { sizeInMemory } from '../../src/loading/on-demand-files.ts'
 
 /**
@@ -22,11 +22,12 @@ const engine = createEngine({
     throw error
   },
 })
+const loader = createLoader(engine)
 const { signal } = new AbortController()
 const loaded: number[] = []
 const left: number[] = []
 for (let time = 0; time < Number(times); time++) {
-  await loadWhileServing(model, folder, { engine, signal })
+  await loader.load(model, folder, signal)
   await engine.classify(model.id, [{ text: 'a fine film '.repeat(200) }], { signal })
   loaded.push(residentBytes())
   await engine.unload(model.id)
