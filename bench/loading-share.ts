@@ -65,15 +65,13 @@ type Figures = { textsPerSecond: number; p50Ms: number; p99Ms: number; mostMs: n
 
 /** Lets all clients ask, one text after another, until something else is over. */
 async function answers(until: Promise<unknown>): Promise<Figures> {
-  let isOver = false
-  void until.finally(() => {
-    isOver = true
-  })
+  const over = new AbortController()
+  void until.finally(() => over.abort())
   const latenciesMs: number[] = []
   const startedAt = performance.now()
   await Promise.all(
     Array.from({ length: clients }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const sent = performance.now()
         await ask(EMBEDDED, { 'x-use-cache': 'false' })
         latenciesMs.push(performance.now() - sent)

@@ -5,12 +5,14 @@ export type AllowList = {
   names(repo: string): boolean
 }
 
-/** @param patterns ids of repositories; a star stands for any characters, as in `org/*` */
+/** @param patterns ids of repositories, in any case, as the Hub takes them; a star stands for any characters: `org/*` */
 export function createAllowList(patterns: readonly string[]): AllowList {
-  const named = new Set(patterns)
-  const expressions = patterns.map((pattern) => new RegExp(`^${pattern.split('*').map(RegExp.escape).join('.*')}$`))
+  const named = new Set(patterns.map((pattern) => pattern.toLowerCase()))
+  const expressions = patterns.map(
+    (pattern) => new RegExp(`^${pattern.split('*').map(RegExp.escape).join('.*')}$`, 'i'),
+  )
   return {
     allows: (repo) => expressions.some((expression) => expression.test(repo)),
-    names: (repo) => named.has(repo),
+    names: (repo) => named.has(repo.toLowerCase()),
   }
 }

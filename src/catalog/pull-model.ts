@@ -9,6 +9,8 @@ export type PullLimits = {
   maxBytes?: number
   /** whether a ready-made ONNX file will do where there is no checkpoint */
   takesOnnx?: boolean
+  /** told of the id that the Hub has for the repository, before anything is fetched; what it throws ends the pull */
+  onNamed?: (id: string) => void
 }
 
 /**
@@ -22,12 +24,12 @@ export function pullModel(
   revision: string,
   hub: HubOptions,
   handlers: PullHandlers,
-  { maxBytes, takesOnnx }: PullLimits = {},
+  { maxBytes, takesOnnx, onNamed }: PullLimits = {},
 ): Promise<Pulled> {
   const here = hub.offline ? alreadyHere(repo, revision, hub.cacheDir) : undefined
   if (here) return Promise.resolve(here)
   const choose = (paths: readonly string[]) => wantedFiles(repo, paths, takesOnnx)
-  return pull({ repo, revision, choose, maxBytes }, hub, handlers)
+  return pull({ repo, revision, choose, maxBytes, onNamed }, hub, handlers)
 }
 
 function alreadyHere(repo: string, revision: string, cacheDir: string): Pulled | undefined {

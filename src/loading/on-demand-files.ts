@@ -20,13 +20,23 @@ export type ModelFilesHere = { folder: string; commit: string | undefined }
 /** fp32 is four times INT8: a checkpoint of more than this many times the memory cannot fit into it. */
 const FLOAT_BYTES = 4
 
+/** The Hub writes the repository's name in another case: asked by that, it is the same. */
+export class OtherNameError extends Error {
+  readonly id: string
+
+  constructor(id: string) {
+    super(`the Hub calls it ${id}`)
+    this.id = id
+  }
+}
+
 /** Says where the files of models on demand are, and fetches those that may be fetched. */
 export type OnDemandFiles = {
   /** a model by its repository's id; its labels are known once its config is read */
   entry(repo: string, labels?: readonly string[]): CatalogModel
   find(repo: string): ModelFilesHere | undefined
   mayFetch(repo: string): boolean
-  /** @throws HubError; the signal's reason where it is aborted */
+  /** @throws HubError; OtherNameError, before anything is fetched; the signal's reason where it is aborted */
   fetch(repo: string, handlers: PullHandlers): Promise<ModelFilesHere>
 }
 
@@ -57,6 +67,9 @@ export function createOnDemandFiles(options: {
         maxBytes: maxBytes * FLOAT_BYTES,
         // An ONNX file is a program for ONNX Runtime: a star is no word for running everybody's.
         takesOnnx: allowed.names(repo),
+        onNamed(id) {
+          if (id !== repo && id.toLowerCase() === repo.toLowerCase()) throw new OtherNameError(id)
+        },
       }),
   }
   return files

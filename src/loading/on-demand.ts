@@ -11,7 +11,7 @@ import { type ModelDirectory, type ModelStatus, noSuchModel } from '../gateway/m
 import type { Held, ModelsOnDemand, Patience } from '../gateway/models-on-demand.ts'
 import type { Loader } from './loader.ts'
 import { createRecentFailures, type Failure, failureOf, TooBigError } from './on-demand-failure.ts'
-import { type ModelFilesHere, type OnDemandFiles, sizeInMemory } from './on-demand-files.ts'
+import { type ModelFilesHere, type OnDemandFiles, OtherNameError, sizeInMemory } from './on-demand-files.ts'
 
 /**
  * A model that somebody asked for: coming → ready → leaving → gone.
@@ -27,7 +27,6 @@ type Guest = {
   bytes: number
   startedAt: number
   fetched: Progress | undefined
-  commit: string | undefined
   /** resolved when it is ready, or with what kept it from coming */
   arrived: Promise<Failure | undefined>
   /** resolved when its last holder lets go */
@@ -75,6 +74,13 @@ export function createModelsOnDemand(options: {
   const guests = new Map<string, Guest>()
   /** the Hub knows repositories by former names and in any case, too; loaded they are one */
   const otherNames = new LRUCache<string, string>({ max: MAX_OTHER_NAMES })
+  /** the catalog's models by their repositories, in small letters */
+  const ofCatalog = new Map(
+    directory.list().flatMap(({ model }) => {
+      const repos = [model.id, ...model.aliases].map(repoNamed).filter((repo) => repo !== undefined)
+      return repos.map((repo) => [repo.toLowerCase(), model.id])
+    }),
+  )
   let usedBytes = 0
   let waiting = 0
   /** One after another: each makes room first. */
@@ -89,7 +95,6 @@ export function createModelsOnDemand(options: {
       bytes: 0,
       startedAt: performance.now(),
       fetched: undefined,
-      commit: undefined,
       arrived: Promise.resolve(undefined),
       drained: undefined,
       gone: Promise.withResolvers(),
@@ -110,6 +115,10 @@ export function createModelsOnDemand(options: {
       return undefined
     } catch (error) {
       guests.delete(id)
+      if (error instanceof OtherNameError) {
+        otherNames.set(id, error.id)
+        return undefined
+      }
       if (closing.signal.aborted) return { isTooBig: false, error: shuttingDown }
       const failure = failureOf(error, here?.folder)
       failures.add(id, failure, error instanceof HubError && error.transient)
@@ -133,9 +142,9 @@ export function createModelsOnDemand(options: {
 
   async function load(guest: Guest, { folder, commit }: ModelFilesHere): Promise<void> {
     const { id } = guest.model
-    const same = [...guests.values()].find((other) => commit !== undefined && other.commit === commit)
-    if (same) {
-      otherNames.set(id, same.model.id)
+    const same = commit === undefined ? undefined : loadedFrom(commit)
+    if (same !== undefined) {
+      otherNames.set(id, same)
       guests.delete(id)
       return
     }
@@ -153,8 +162,12 @@ export function createModelsOnDemand(options: {
     }
     revisions.note(id, { folder, commit })
     directory.add(guest.model)
-    guest.commit = commit
     guest.state = 'ready'
+  }
+
+  /** The model that has these weights already: another's, or one of the catalog. */
+  function loadedFrom(commit: string): string | undefined {
+    return directory.list().find(({ model }) => revisions.markOf(model.id) === commit)?.model.id
   }
 
   async function makeRoom(id: string, bytes: number): Promise<void> {
@@ -228,6 +241,8 @@ export function createModelsOnDemand(options: {
       signal.throwIfAborted()
       const repo = repoOf(name)
       const known = repo === undefined ? undefined : guests.get(repo)
+      const settled = known || repo === undefined ? undefined : directory.find(repo)
+      if (settled) return { model: settled.model, release() {} }
       if (known?.state === 'leaving') {
         await waitFor(known.gone.promise, known, name, deadline, signal)
         continue
@@ -257,7 +272,7 @@ export function createModelsOnDemand(options: {
 
   function repoOf(name: string): string | undefined {
     const repo = repoNamed(name)
-    return repo === undefined ? undefined : (otherNames.get(repo) ?? repo)
+    return repo === undefined ? undefined : (otherNames.get(repo) ?? ofCatalog.get(repo.toLowerCase()) ?? repo)
   }
 
   async function refuseWhatCannotCome(
@@ -283,6 +298,8 @@ export function createModelsOnDemand(options: {
     const repo = repoOf(name)
     if (repo === undefined) return undefined
     const guest = guests.get(repo)
+    const settled = guest ? undefined : directory.find(repo)
+    if (settled) return settled
     const nothing = { model: guest?.model ?? files.entry(repo), servedBy: undefined }
     if (guest?.state === 'ready') return { ...nothing, state: 'ready', servedBy: repo, reason: undefined }
     if (guest) return { ...nothing, state: 'loading', reason: 'it is being loaded.' }

@@ -294,3 +294,24 @@ it('what the Hub knows by two names is loaded once', async () => {
   expect(other.body).toEqual(one.body)
   expect((await get(`${server!.url}/v1/models`)).body).toMatchObject({ data: { length: 3 } })
 })
+
+it('a name in another case means the same model: it is fetched once, loaded once, and goes by the name that the Hub has', async () => {
+  await start(['--allow-models', 'LAB/*'])
+  const names = ['lab/BERT', 'Lab/bert', 'lab/bert', 'LAB/BERT']
+  const replies = await Promise.all(names.map((name) => ask(name)))
+  expect(replies.map(({ status }) => status)).toEqual(names.map(() => 200))
+  expect(await loadedModels()).toEqual(['lab/bert'])
+  expect(downloads()).toHaveLength(1)
+  expect((await get(`${server!.url}/status/LAB/BERT`)).body).toMatchObject({ loaded: true })
+  const chat = await post(`${server!.url}/v1/classifications`, { model: 'lab/BERT', input: 'w1' })
+  expect(chat).toMatchObject({ status: 200, body: { model: 'lab/bert' } })
+})
+
+it('a name of the catalog in another case means the catalog’s model, and fetches nothing', async () => {
+  await start(['--allow-models', '*', '--offline'])
+  const name = 'DistilBERT/distilbert-base-uncased-finetuned-SST-2-English'
+  const reply = await ask(name)
+  expect(reply.status).toBe(200)
+  expect(reply.headers.get('x-valence-served-model')).toBe('valence/minilm-sst-2-int8')
+  expect((await get(`${server!.url}/status/${name}`)).body).toMatchObject({ loaded: true })
+})

@@ -113,7 +113,10 @@ function answerOfHub(repos: FakeRepo[], { path, headers }: Seen, cdnUrl: string)
   const token = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1]
   if (token !== undefined && !KNOWN_TOKENS.includes(token))
     return refused(401, '', 'Invalid credentials in Authorization header')
-  const repo = repos.find((candidate) => candidate.id === id)
+  const repo =
+    repos.find((candidate) => candidate.id === id) ??
+    // The Hub takes no two names that differ in case alone.
+    repos.find((candidate) => candidate.id.toLowerCase() === id.toLowerCase())
   const mayRead = repo?.access === undefined || token === TOKEN_THAT_MAY_READ
   if (!repo || (repo.access === 'private' && !mayRead))
     return refused(token === undefined ? 401 : 404, 'RepoNotFound', 'Repository not found')
@@ -121,7 +124,7 @@ function answerOfHub(repos: FakeRepo[], { path, headers }: Seen, cdnUrl: string)
   if (![commit, ...(repo.refs ?? ['main'])].includes(revision!))
     return refused(404, 'RevisionNotFound', `Invalid rev id: ${revision}`)
   if (REVISION.test(path))
-    return json({ id, sha: commit, siblings: Object.keys(repo.files).map((rfilename) => ({ rfilename })) })
+    return json({ id: repo.id, sha: commit, siblings: Object.keys(repo.files).map((rfilename) => ({ rfilename })) })
   if (TREE.test(path)) return json(Object.entries(repo.files).map(treeEntry))
   if (!mayRead) return refused(token === undefined ? 401 : 403, 'GatedRepo', 'Access to this model is restricted.')
   const content = repo.files[file!]

@@ -19,6 +19,8 @@ export type Wanted = {
    * @throws HubError where they are not enough to be of use
    */
   choose: (paths: readonly string[]) => readonly string[]
+  /** told of the id that the Hub has for the repository, before anything is fetched; what it throws ends the pull */
+  onNamed?: ((id: string) => void) | undefined
   /** the most that the files may have together; without it the disk decides */
   maxBytes?: number | undefined
 }
@@ -57,12 +59,13 @@ export async function pull(wanted: Wanted, options: HubOptions, { onProgress, si
 
 async function pullWith(
   client: HubClient,
-  { repo, revision, choose, maxBytes = Number.POSITIVE_INFINITY }: Wanted,
+  { repo, revision, choose, onNamed, maxBytes = Number.POSITIVE_INFINITY }: Wanted,
   folder: RepoFolder,
   onProgress: (progress: Progress) => void,
   signal: AbortSignal,
 ): Promise<Pulled> {
-  const { commit, files } = await readRevision(client, repo, revision, signal)
+  const { id = repo, commit, files } = await readRevision(client, repo, revision, signal)
+  onNamed?.(id)
   const paths = choose(files)
   const facts: FileFacts[] = []
   for (const path of paths) facts.push(await readFileFacts(client, repo, commit, path, signal))

@@ -1,12 +1,12 @@
 import { HubError } from './errors.ts'
 import type { HubAnswer, HubClient } from './http.ts'
-import { byteCount, type ContentHash, contentHash, isCommitHash, isSafePath } from './names.ts'
+import { byteCount, type ContentHash, contentHash, isCommitHash, isRepoId, isSafePath } from './names.ts'
 import { readText } from './read-text.ts'
 import { refusal } from './refusal.ts'
 import { withRetries } from './retry.ts'
 
-/** A repository at one commit. */
-export type Revision = { commit: string; files: string[] }
+/** A repository at one commit, with the Hub's own id for it, which may be another than it was asked by. */
+export type Revision = { id: string | undefined; commit: string; files: string[] }
 
 /** What the Hub says of a file before it is fetched. */
 export type FileFacts = { path: string; hash: ContentHash; bytes: number }
@@ -44,10 +44,14 @@ export function readRevision(
  * @throws HubError `bad_answer`
  */
 export function parseRevision(text: string): Revision {
-  const { sha, siblings } = asObject(parseJson(text))
+  const { id, sha, siblings } = asObject(parseJson(text))
   if (!isCommitHash(sha)) throw notAHub('its description of the repository has no commit')
   if (!Array.isArray(siblings)) throw notAHub('its description of the repository has no list of files')
-  return { commit: sha, files: siblings.map((sibling) => asObject(sibling).rfilename).filter(isSafePath) }
+  return {
+    id: typeof id === 'string' && isRepoId(id) ? id : undefined,
+    commit: sha,
+    files: siblings.map((sibling) => asObject(sibling).rfilename).filter(isSafePath),
+  }
 }
 
 /**

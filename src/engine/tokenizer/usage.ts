@@ -35,9 +35,10 @@ export function readUsage(parsedConfig: unknown, tokenizerJson: unknown): Tokeni
 function readSide(config: JsonObject, tokenizerJson: unknown): TokenizerUsage['truncationSide'] {
   const { truncation } = (tokenizerJson ?? {}) as { truncation?: unknown }
   const direction = (truncation as { direction?: unknown } | null | undefined)?.direction
-  const side = String(config.truncation_side ?? direction ?? 'right').toLowerCase()
+  const said = config.truncation_side ?? direction ?? 'right'
+  const side = typeof said === 'string' ? said.toLowerCase() : said
   if (side === 'left' || side === 'right') return side
-  throw new Error(`truncation_side is ${show(config.truncation_side ?? direction)}; left and right are supported`)
+  throw new Error(`truncation_side is ${show(said)}; left and right are supported`)
 }
 
 function readMaxLength(value: unknown): number | undefined {
