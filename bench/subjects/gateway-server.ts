@@ -86,7 +86,7 @@ const app = await createApp({
   depth: engine.depth,
   canRun: engine.canRun,
   backendOf: engine.backendOf,
-  store: { kind: store.kind, state: () => 'open', depth: store.depth },
+  store: { ...store, state: () => 'open' },
   version: 'bench',
   maxBodyBytes: config.maxBodyBytes,
   logger: pino({ level: 'silent' }),

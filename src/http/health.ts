@@ -17,11 +17,17 @@ const ModelHealth = Type.Object({
 
 const StoreHealth = Type.Object({
   kind: Type.String({ description: 'embedded (PostgreSQL inside the process) or postgres (a server)' }),
-  status: Type.String({ description: 'opening, open, failed or closed' }),
+  status: Type.String({ description: 'opening, open, interrupted (it comes back by itself), failed or closed' }),
 })
 
 /** How the store is, for whoever asks. */
-export type StoreStatus = { kind: string; state(): string; depth(): { inUse: number; waiting: number } }
+export type StoreStatus = {
+  kind: string
+  state(): string
+  /** whether an open one answers now */
+  isReachable(): boolean
+  depth(): { inUse: number; waiting: number }
+}
 
 const Health = Type.Object(
   {
@@ -58,7 +64,7 @@ export function healthRoutes(options: {
       async () => ({
         status: options.isStopping() ? ('stopping' as const) : ('ok' as const),
         version: options.version,
-        store: { kind: options.store.kind, status: options.store.state() },
+        store: { kind: options.store.kind, status: statusOf(options.store) },
         models: options.models().map(({ model, state, servedBy, reason }) => ({
           id: model.id,
           status: state,
@@ -84,4 +90,8 @@ export function healthRoutes(options: {
       },
     )
   }
+}
+
+function statusOf({ state, isReachable }: StoreStatus): string {
+  return state() === 'open' && !isReachable() ? 'interrupted' : state()
 }

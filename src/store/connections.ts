@@ -19,6 +19,8 @@ export type Connections = {
 export type OpenPostgres = {
   connections: Connections
   notifications: Pick<Notifications, 'listen'>
+  /** whether it answers now, as far as is known without asking it */
+  isReachable(): boolean
   /** Call it when the connections have ended. */
   close(): Promise<void>
 }

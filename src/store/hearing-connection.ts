@@ -8,7 +8,11 @@ import { createNotifications, type Notifications } from './notifications.ts'
  *
  * none → connecting → heard → (broken → pause → connecting) → closed
  */
-export type HearingConnection = Pick<Notifications, 'listen'> & { close(): Promise<void> }
+export type HearingConnection = Pick<Notifications, 'listen'> & {
+  /** whether it broke, and has not been opened again */
+  isBroken(): boolean
+  close(): Promise<void>
+}
 
 /** Pauses before it connects again, in ms; the last one stays. */
 const RECONNECT_MS = [500, 1000, 2000, 5000, 10_000]
@@ -20,6 +24,7 @@ export function createHearingConnection(config: ClientConfig, onTrouble: (error:
   const closing = new AbortController()
   const notifications = createNotifications(async (statement) => (await current()).query(statement))
   let client: Promise<Client> | undefined
+  let isBroken = false
 
   function current(): Promise<Client> {
     client ??= connect().catch((error: unknown) => {
@@ -45,11 +50,13 @@ export function createHearingConnection(config: ClientConfig, onTrouble: (error:
       throw error
     }
     heard = true
+    isBroken = false
     return fresh
   }
 
   async function reconnect(): Promise<void> {
     client = undefined
+    isBroken = true
     for (let tries = 0; !closing.signal.aborted; tries++) {
       const pauseMs = RECONNECT_MS[Math.min(tries, RECONNECT_MS.length - 1)]!
       try {
@@ -64,6 +71,7 @@ export function createHearingConnection(config: ClientConfig, onTrouble: (error:
 
   return {
     listen: notifications.listen,
+    isBroken: () => isBroken,
     async close() {
       closing.abort()
       const open = await client?.catch(() => undefined)

@@ -7,6 +7,8 @@ export type StoreState = 'opening' | 'open' | 'failed' | 'closed'
 export type OpeningStore = {
   kind: StoreKind
   state(): StoreState
+  /** Whether an open store answers now: one that broke off is started or reached again by itself. */
+  isReachable(): boolean
   /** connections in use, and callers who wait for one */
   depth(): { inUse: number; waiting: number }
   /** Who needs the store waits for this. It rejects with a StoreError where the store cannot be opened. */
@@ -33,6 +35,7 @@ export function beginOpening(options: Omit<StoreOptions, 'signal'>): OpeningStor
   return {
     kind,
     state: () => state,
+    isReachable: () => open?.isReachable() ?? false,
     depth: () => open?.depth() ?? { inUse: 0, waiting: 0 },
     opened,
     async close() {

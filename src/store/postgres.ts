@@ -37,6 +37,7 @@ export async function openPostgres(
   return {
     connections,
     notifications: hearing,
+    isReachable: () => !hearing.isBroken(),
     close: () => hearing.close(),
   }
 }

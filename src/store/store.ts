@@ -32,6 +32,8 @@ export type Store = {
   notify(channel: string, payload: string): Promise<void>
   /** connections in use, and callers who wait for one */
   depth(): { inUse: number; waiting: number }
+  /** whether it answers now, as far as is known without asking it */
+  isReachable(): boolean
   /** Waits for what is under way, and lets go of everything. */
   close(): Promise<void>
 }
@@ -68,7 +70,7 @@ export async function openUnmigrated(options: StoreOptions): Promise<Store> {
   const { databaseUrl, dataDir, onTrouble = () => {}, signal } = options
 
   const kind = databaseUrl === undefined ? 'embedded' : 'postgres'
-  const { connections, notifications, close } =
+  const { connections, notifications, isReachable, close } =
     databaseUrl === undefined
       ? await openEmbedded(dataDir, onTrouble, signal)
       : await openPostgres(databaseUrl, onTrouble, signal)
@@ -83,6 +85,7 @@ export async function openUnmigrated(options: StoreOptions): Promise<Store> {
       await executeSql(connections, 'select pg_notify($1, $2)', [channel, payload])
     },
     depth: connections.depth,
+    isReachable,
     close() {
       closed ??= db.destroy().then(close)
       return closed

@@ -34,6 +34,7 @@ it.skipIf(!isMounted)(
     })().catch((error: unknown) => error as Error & { code?: string })
     expect(['53100', 'ENOSPC']).toContain(failure.code)
     expect(acknowledged).toBeGreaterThan(100)
+    expect(store.isReachable()).toBe(false)
 
     mount('remount,size=256m')
     for (let tries = 0; ; tries++) {
@@ -46,6 +47,7 @@ it.skipIf(!isMounted)(
       await setTimeout(1000)
     }
     await store.executeSql('insert into filling values (-1, null)')
+    expect(store.isReachable()).toBe(true)
     await store.close()
   },
 )

@@ -43,6 +43,7 @@ export async function openEmbedded(
       },
     },
     notifications,
+    isReachable: server.isRunning,
     close: server.close,
   }
 }

@@ -12,6 +12,8 @@ import { type RunningThread, startThread } from './running-thread.ts'
 export type EmbeddedServer = {
   /** A socket to it. Sessions follow one another: begin one only when the last has ended. */
   connect(): Socket
+  /** whether there is a thread, and it is open */
+  isRunning(): boolean
   /** Shuts PostgreSQL down in order and gives the data directory back. */
   close(): Promise<void>
 }
@@ -36,18 +38,22 @@ export async function startEmbeddedServer(dataDir: string, signal?: AbortSignal)
   let sessions = 0
   let isClosing = false
   let thread: Promise<RunningThread> | undefined
+  let isRunning = false
 
-  function start(whileOpening?: AbortSignal): Promise<RunningThread> {
+  async function start(whileOpening?: AbortSignal): Promise<RunningThread> {
     const events = {
       onBytes: (id: number, bytes: Uint8Array) => id === session?.id && session.onBytes(bytes),
       onEnd(error: Error) {
         const ended = session
         session = undefined
         thread = undefined
+        isRunning = false
         ended?.onEnd(error)
       },
     }
-    return startThread({ folder: join(dataDir, FOLDER) }, events, whileOpening)
+    const opened = await startThread({ folder: join(dataDir, FOLDER) }, events, whileOpening)
+    isRunning = true
+    return opened
   }
 
   /** The thread, or a new one in place of one that ended: two on one folder would corrupt it. */
@@ -84,6 +90,7 @@ export async function startEmbeddedServer(dataDir: string, signal?: AbortSignal)
   }
   return {
     connect: () => createPortStream(beginSession),
+    isRunning: () => isRunning,
     async close() {
       isClosing = true
       const open = await thread?.catch(() => undefined)
