@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { describe, expect, it } from 'vitest'
 import type { Store } from '../../src/store/store.ts'
@@ -10,6 +11,15 @@ const KILLS = Number(process.env.VALENCE_KILLS ?? 2)
 
 /** A server starts in a second or two; on a busy machine in many. */
 const TIMEOUT_MS = 30_000 + KILLS * 20_000
+
+/**
+ * A start after a crash takes less than 3 s on two cores. On a machine that has other things to do it may take any time, so what is
+ * asserted is its own work, of all threads together; it is about 2 s.
+ */
+const START_WITHIN_CPU_SECONDS = 6
+
+/** Of /proc, on every Linux that there is. */
+const TICKS_A_SECOND = 100
 
 const PRICE_MICROS = 100
 const CREDIT_MICROS = 1_000_000_000
@@ -33,11 +43,14 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
         server.process.kill('SIGKILL')
         await load
         server = await startTestServer(['--require-keys', ...flags], place.env)
+        // It is answered when the store has recovered, and what was held and metered before is in order.
+        expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
+        console.log('CPU', cpuSecondsOf(server.process.pid!))
+        expect(cpuSecondsOf(server.process.pid!)).toBeLessThan(START_WITHIN_CPU_SECONDS)
+        // Nothing is amiss, and nobody is warned of anything.
+        expect(server.output()).not.toMatch(/"level":[456]0/)
       }
-      // A report comes when what was left behind has been taken over.
-      expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
       expect(await server.stop()).toBe(0)
-      expect(server.output()).not.toContain('"level":50')
 
       expect(acknowledged.length).toBeGreaterThan(KILLS * CLIENTS)
       const store = await place.open()
@@ -57,6 +70,13 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
     TIMEOUT_MS,
   )
 })
+
+/** What a process has used of the processor, all its threads together; 0 where the system does not tell. */
+function cpuSecondsOf(pid: number): number {
+  if (process.platform !== 'linux') return 0
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND
+}
 
 /** Calls one after another by several clients, and notes which were answered. */
 async function callUntilItDies(
