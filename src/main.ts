@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
@@ -295,7 +294,6 @@ function openGateway(
     opening: store.opened,
     dataDir: config.dataDir,
     keySecret: config.keySecret,
-    journalDir: join(config.dataDir, 'usage'),
     timeoutMs: config.timeoutMs,
     onTrouble: (err, what) => logger.error({ err }, what),
   })

@@ -32,7 +32,6 @@ const gateway = createGateway({
   opening,
   dataDir,
   keySecret: undefined,
-  journalDir: join(dataDir, 'usage'),
   timeoutMs: config.timeoutMs,
   onTrouble: (error) => console.error(error),
 })

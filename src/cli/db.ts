@@ -4,6 +4,8 @@ import { type ArgsDef, defineCommand } from 'citty'
 import { SingleBar } from 'cli-progress'
 import type { Config } from '../config.ts'
 import { keepRestoredSecret, secretsBesideStore } from '../gateway/key-secret.ts'
+import { storeWhatWasLeftBehind } from '../gateway/left-behind.ts'
+import { journalIn } from '../gateway/usage-journal.ts'
 import { openContents } from '../jobs/files/open-contents.ts'
 import { dumpStore } from '../store/dump/dump.ts'
 import type { Progress } from '../store/dump/format.ts'
@@ -57,6 +59,9 @@ async function dump(config: Config, file: string, json: boolean): Promise<void> 
     throw new UsageError(`There is nothing in ${config.dataDir} to dump.`)
   if (file === '-' && process.stdout.isTTY) throw new UsageError('Name a file, or send the dump through a pipe.')
   await withStore(config, async (store) => {
+    const journalDir = journalIn(config.dataDir)
+    // Calls that were answered and lie beside the store belong to the whole as well.
+    if (existsSync(journalDir)) await storeWhatWasLeftBehind(store, journalDir)
     const bar = createBar()
     const end = { rows: 0, contents: 0 }
     const lines = dumpStore(store, {

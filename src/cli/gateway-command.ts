@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { type ArgsDef, defineCommand, type ParsedArgs } from 'citty'
 import type { Config } from '../config.ts'
 import { ValenceError } from '../errors.ts'
@@ -52,7 +51,6 @@ async function withGateway(config: Config, use: (gateway: Gateway) => Promise<vo
     opening,
     dataDir: config.dataDir,
     keySecret: config.keySecret,
-    journalDir: join(config.dataDir, 'usage'),
     timeoutMs: config.timeoutMs,
     onTrouble: (error, what) => console.error(`warning: ${what}`, error),
   })

@@ -11,7 +11,7 @@ import { createKeys, type Keys } from './keys.ts'
 import { createRateLimiter, type RateLimiter } from './limits.ts'
 import { createMeter, type Meter } from './meter.ts'
 import { createUsage, type Usage } from './usage.ts'
-import { openUsageJournal } from './usage-journal.ts'
+import { journalIn, openUsageJournal } from './usage-journal.ts'
 import { createWalletOffice, type WalletOffice } from './wallet.ts'
 
 /** Everything about accounts that is kept in the store: who may do what, and who pays for it. */
@@ -48,14 +48,12 @@ export function createGateway({
   opening,
   dataDir,
   keySecret,
-  journalDir,
   timeoutMs,
   onTrouble,
 }: {
   opening: Promise<Store>
   dataDir: string
   keySecret: string | undefined
-  journalDir: string
   timeoutMs: number
   onTrouble: (error: unknown, what: string) => void
 }): Gateway {
@@ -76,7 +74,7 @@ export function createGateway({
   cleared.catch(() => {})
   const wallet = createWalletOffice(cleared, { leaseMs: timeoutMs + LEASE_BEYOND_TIME_LIMIT_MS })
   const meter = createMeter({
-    journal: openUsageJournal(journalDir),
+    journal: openUsageJournal(journalIn(dataDir)),
     insert: async (records) => insertUsage((await opened).store.db, records),
     onFailure: (error) => onTrouble(error, 'the store did not take what was metered'),
   })

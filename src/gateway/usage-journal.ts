@@ -49,6 +49,11 @@ export type Segment = {
 const LOCK = /^([0-9a-f]+)\.lock$/
 const SEGMENT = /^([0-9a-f]+)\.\d+\.jsonl$/
 
+/** Where the journal lies in a data directory. */
+export function journalIn(dataDir: string): string {
+  return join(dataDir, 'usage')
+}
+
 /** @throws Error where the folder cannot be written to */
 export function openUsageJournal(folder: string): UsageJournal {
   mkdirSync(folder, { recursive: true, mode: 0o700 })

@@ -1,16 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { journalIn } from '../../src/gateway/usage-journal.ts'
 import { openContents } from '../../src/jobs/files/open-contents.ts'
 import { dumpStore } from '../../src/store/dump/dump.ts'
 import { parseLines } from '../../src/store/dump/lines.ts'
 import { restoreStore } from '../../src/store/dump/restore.ts'
 import { openUnmigrated, type Store } from '../../src/store/store.ts'
+import type { UsageRecord } from '../../src/store/usage.ts'
 import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
 
 const PAIRS = STORE_KINDS.flatMap((from) => STORE_KINDS.map((to) => ({ from, to })))
@@ -19,6 +21,23 @@ const ROWS = 3000
 
 /** More than a piece of a dump, and of a row. */
 const FILE = randomBytes(700_001)
+
+const METERED: UsageRecord = {
+  id: 'use_1',
+  requestId: 'r',
+  accountId: 'acct_local',
+  keyId: null,
+  route: '/v1/classifications',
+  model: 'm',
+  servedBy: 'm',
+  tag: null,
+  status: 'ok',
+  texts: 1,
+  tokens: 4,
+  costMicros: 0,
+  latencyMs: 1,
+  createdAt: '2026-11-24T12:00:00.000Z',
+}
 
 const NO_CONTENTS = async () => {
   throw new Error('there are none')
@@ -109,6 +128,21 @@ describe.each(PAIRS)('from $from to $to', ({ from, to }) => {
 })
 
 describe.each(STORE_KINDS)('on the %s store', (kind) => {
+  it('a dump has the calls that a killed server had not stored yet', async () => {
+    await using source = await storePlace(kind)
+    await using target = await storePlace(kind, { empty: true })
+    await (await source.open()).close()
+    const journal = journalIn(source.dataDir)
+    mkdirSync(journal, { recursive: true })
+    writeFileSync(join(journal, 'ab.lock'), '')
+    writeFileSync(join(journal, 'ab.0.jsonl'), `${JSON.stringify(METERED)}\n{"id":"cut`)
+    const { stdout: dump, stderr, status } = valence(source, ['dump'])
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(valence(target, ['restore'], dump)).toMatchObject({ status: 0 })
+    const { rows } = await (await target.open()).executeSql('select id, request_id from usage_calls')
+    expect(rows).toEqual([{ id: METERED.id, request_id: METERED.requestId }])
+  })
+
   it('a dump goes through pipes, and is restored into an empty store only', async () => {
     const { place } = await filledPlace(kind)
     await using source = place
