@@ -20,6 +20,7 @@ import { createEngine, type Engine } from './engine/engine.ts'
 import { createAdmission } from './gateway/admission.ts'
 import { createAnswering } from './gateway/answering.ts'
 import { createResultCache } from './gateway/cache.ts'
+import { createCacheClearing } from './gateway/cache-clearing.ts'
 import type { RateLimit } from './gateway/caller.ts'
 import { createEvalWinners } from './gateway/eval-winners.ts'
 import { createGateway, type Gateway } from './gateway/gateway.ts'
@@ -180,7 +181,7 @@ export async function startServer(config: Config): Promise<Server> {
       cache,
       onFailure: ({ servedBy }, err) => logger.warn({ err, servedBy }, 'a candidate failed'),
     }),
-    cache,
+    clearCache: createCacheClearing(opening, cache),
     gateway,
     prices: pricesIn(config, { directory, onDemand, logger }),
     isStaticKey: createKeyCheck(config.apiKeys),

@@ -69,7 +69,7 @@ const admission = createAdmission({
     keyOf: () => undefined,
   }),
   answering: createAnswering({ cache, onFailure: () => {} }),
-  cache,
+  clearCache: async (accountId) => cache.clear(accountId),
   gateway: isWithAccounts ? gateway : withoutAccounts,
   prices: createPriceList(new Map()),
   isStaticKey: createKeyCheck([]),

@@ -5,7 +5,8 @@ import type { Classification, Engine, LabelScore, Lane, TextInput } from '../eng
 import { ValenceError } from '../errors.ts'
 import type { Answering, Lookup, Outcome } from './answering.ts'
 import { type Authenticate, createAuthentication } from './authentication.ts'
-import type { CacheMode, ResultCache } from './cache.ts'
+import type { CacheMode } from './cache.ts'
+import type { CacheClearing } from './cache-clearing.ts'
 import type { Caller, RateLimit } from './caller.ts'
 import type { Routing } from './candidates.ts'
 import { runAccounted, type Work } from './charging.ts'
@@ -57,8 +58,8 @@ export type Admission = {
   classify(call: Call): Promise<Answer>
   /** how those who answer are: this server's weights, and upstreams */
   providers(): ProviderHealth[]
-  /** Forgets the results that are kept for the caller. */
-  clearCache(caller: Caller): void
+  /** Forgets the results that are kept for the caller, in every process that shares the store. */
+  clearCache(caller: Caller): Promise<void>
   models(): readonly ModelStatus[]
   /** @throws ValenceError `model_not_found` */
   model(name: string): ModelStatus
@@ -139,7 +140,7 @@ export function createAdmission(options: {
   revisions: Revisions
   responders: Responders
   answering: Answering
-  cache: ResultCache
+  clearCache: CacheClearing
   gateway: Gateway
   prices: PriceList
   /** the operator's static keys */
@@ -152,7 +153,7 @@ export function createAdmission(options: {
   keeper: CallKeeper
   timeoutMs: number
 }): Admission {
-  const { engine, directory, onDemand, responders, answering, cache, gateway, prices, timeoutMs } = options
+  const { engine, directory, onDemand, responders, answering, gateway, prices, timeoutMs } = options
   const { winners, keeper } = options
 
   function statusOf(name: string): ModelStatus {
@@ -219,7 +220,7 @@ export function createAdmission(options: {
     bring: (call) => withModel(call, (model) => model),
     classify: (call) => withModel(call, (model) => classifyWith(model, call)),
     providers: () => responders.health(),
-    clearCache: ({ accountId }) => cache.clear(accountId),
+    clearCache: ({ accountId }) => options.clearCache(accountId),
     models: () => directory.list(),
     model: statusOf,
     offer({ model, servedBy }) {

@@ -1,10 +1,27 @@
+import { setTimeout } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createResultCache } from '../../src/gateway/cache.ts'
+import { addAccount, clientOf, startKeyedServer } from '../support/accounts.ts'
 import { embeddedEngine, MODEL, never } from '../support/engine.ts'
 import { post, type Reply } from '../support/http.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
+import { STORE_KINDS, storePlace } from '../support/stores.ts'
 
 const CHAT = { model: MODEL, messages: [{ role: 'user', content: 'A cached day.' }] }
+
+it.skipIf(!STORE_KINDS.includes('postgres'))('DELETE /v1/cache forgets in every process of a store', async () => {
+  await using place = await storePlace('postgres')
+  const one = await startKeyedServer(place)
+  const other = await startTestServer(['--require-keys'], place.env)
+  const [owner, stranger] = [await addAccount(one), await addAccount(one)]
+  const ask = async (key: string) => cacheOf(await clientOf(other, key).classify('Kept.', { 'x-cache': 'auto' }))
+  for (const { key } of [owner, stranger]) expect([await ask(key), await ask(key)]).toEqual(['miss', 'hit'])
+  expect((await clientOf(one, owner.key).delete('/v1/cache')).status).toBe(200)
+  // The other process hears of it in a moment.
+  while ((await ask(owner.key)) === 'hit') await setTimeout(20)
+  expect(await ask(stranger.key)).toBe('hit')
+  await Promise.all([one.stop(), other.stop()])
+})
 
 describe('over HTTP', () => {
   let server: RunningServer

@@ -94,7 +94,7 @@ export function aiGatewayRoutes(
         },
       },
       async (request) => {
-        admission.clearCache(request.caller)
+        await admission.clearCache(request.caller)
         return { object: 'cache' as const, status: 'ok' as const, deleted: true as const }
       },
     )
