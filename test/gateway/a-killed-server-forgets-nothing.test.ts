@@ -45,7 +45,6 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
         server = await startTestServer(['--require-keys', ...flags], place.env)
         // It is answered when the store has recovered, and what was held and metered before is in order.
         expect((await clientOf(server, key).get('/v1/usage/recent')).status).toBe(200)
-        console.log('CPU', cpuSecondsOf(server.process.pid!))
         expect(cpuSecondsOf(server.process.pid!)).toBeLessThan(START_WITHIN_CPU_SECONDS)
         // Nothing is amiss, and nobody is warned of anything.
         expect(server.output()).not.toMatch(/"level":[456]0/)
