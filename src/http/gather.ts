@@ -56,7 +56,7 @@ function gather(source: IncomingMessage, check: (length: number) => void): Promi
     }
   })
   source.once('end', () => {
-    if (pieces) resolve(Buffer.concat(pieces, length))
+    if (pieces) resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length))
   })
   source.once('error', reject)
   return promise

@@ -56,6 +56,13 @@ describe('an answer', () => {
     }
   })
 
+  it('has the id that @cloudflare/ai made for it, and tells its user', async () => {
+    const response = await send('/run', good, { ...HEADERS, 'cf-ai-req-id': 'an-id-of-1.0' })
+    expect(response.headers.get('cf-ai-req-id')).toBe('an-id-of-1.0')
+    expect(response.headers.get('x-request-id')).toBe('an-id-of-1.0')
+    await response.body?.cancel()
+  })
+
   it('through wrangler 3 is what the forwarded address asks for', async () => {
     const proxy = `${server.url}/client/v4/accounts/a/ai/run/proxy`
     const forwarded = (path: string) => ({ ...HEADERS, 'x-forwarded': `https://workers-binding.ai${path}` })
