@@ -93,6 +93,41 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
       ],
     },
     {
+      feature: 'Neurons and dollars by the published rates',
+      shownBy: [by('test/http/workers-ai-answers-as-documented.test.ts', 'of the published rates')],
+    },
+    {
+      feature: 'The daily allocation of neurons (3036), and requests a minute (3021)',
+      shownBy: [
+        by('test/clients/cloudflare-errors.test.ts', 'the daily allocation'),
+        by('test/clients/cloudflare-errors.test.ts', 'too many requests a minute'),
+      ],
+    },
+    {
+      feature: 'The documentation of 2023: {items}, behind a setting',
+      shownBy: [by('test/http/workers-ai-answers-as-documented.test.ts', 'in the form of 2023')],
+    },
+    {
+      feature: 'JSON whatever its Content-Type or Content-Encoding says',
+      shownBy: [
+        by('test/http/what-is-hardly-http-is-answered-clearly.test.ts', 'is read as JSON'),
+        by('test/http/what-is-hardly-http-is-answered-clearly.test.ts', 'where a header says so'),
+      ],
+    },
+    {
+      feature: 'wrangler 3, by ai/run/proxy',
+      shownBy: [by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'wrangler 3')],
+    },
+    {
+      feature: 'env.AI.models(), options, lastRequestId and errors in workerd',
+      shownBy: [
+        by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'lists the models'),
+        by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'takes the options'),
+        by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'not with a stream'),
+        by('test/workers/env-ai-is-local-in-wrangler-dev.test.ts', 'throws the hosted error'),
+      ],
+    },
+    {
       feature: 'Asynchronous batch of 10 MB',
       shownBy: [by('test/clients/cloudflare-queue.test.ts', 'a queue of ten megabytes')],
     },
