@@ -24,8 +24,8 @@ struct LinearCall {
   float* output;           // [rows, outputStride]
   int outputStride;
   Then then;
-  const float* residual;   // [rows, outputStride] for addResidual
-  const int8_t* after;     // what the next product reads first, to be fetched ahead; or null
+  const float* residual = nullptr;  // [rows, outputStride] for addResidual
+  const int8_t* after = nullptr;  // the panel that is read next, to be fetched ahead
 };
 
 struct AttentionCall {

@@ -54,8 +54,7 @@ void linearThen(const LinearCall& call, int firstPanel, int endPanel) {
   beginTiles();
   for (int panel = firstPanel; panel < endPanel; panel++) {
     const int8_t* weights = call.linear->panels + panel * panelBytes;
-    // Even past `endPanel`: the next chunk is most likely this thread's own.
-    const int8_t* next = (panel + 1) * kPanelColumns < call.linear->outputs ? weights + panelBytes : call.after;
+    const int8_t* next = panel + 1 < endPanel ? weights + panelBytes : call.after;
     for (int row = 0, done = 0; row < call.rows; done++) {
       const int rows = rowsOfTile(call.rows - row);
       expectRows<then>(call, row, rows, panel * kPanelColumns);

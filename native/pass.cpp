@@ -22,6 +22,16 @@ int chunksOf(int count, int size) { return (count + size - 1) / size; }
 // At most `most`, so that chunks are of one size and even in number: two threads are then done at the same time.
 int chunkSize(int count, int most) { return chunksOf(count, roundUp(chunksOf(count, most), 2)); }
 
+// Some panels of a matrix, as a product's chunks have them.
+struct Panels {
+  const Linear* linear = nullptr;
+  int first = 0, end = 0;
+  int inChunk = 1;
+
+  int chunks() const { return chunksOf(end - first, inChunk); }
+  const int8_t* ofChunk(int chunk) const { return linear->panels + (size_t)(first + chunk * inChunk) * linear->inputs * kPanelColumns; }
+};
+
 // One pass under way.
 struct Pass {
   const Network& network;
@@ -38,23 +48,29 @@ struct Pass {
   const int expandedStride = roundUp(network.intermediate, kPanelColumns);
   const int headWidth = hidden / network.heads;
 
-  // Panels [first, end) of a product, shared out.
-  void product(const LinearCall& call, int firstPanel, int endPanel) {
-    const int64_t productsOfPanel = (int64_t)call.rows * call.linear->inputs * kPanelColumns;
-    const int panels = chunkSize(endPanel - firstPanel, (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel));
-    team.share(chunksOf(endPanel - firstPanel, panels), thread, [&](int chunk, int) {
-      const int from = firstPanel + chunk * panels;
-      kernels.linear(call, from, std::min(from + panels, endPanel));
-    });
+  Panels panelsOf(const Linear& linear, int rows, int first, int end) {
+    const int64_t productsOfPanel = (int64_t)rows * linear.inputs * kPanelColumns;
+    return {&linear, first, end, chunkSize(end - first, (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel))};
   }
 
-  void product(const LinearCall& call) { product(call, 0, call.linear->outputs / kPanelColumns); }
+  Panels panelsOf(const Linear& linear, int rows) { return panelsOf(linear, rows, 0, linear.outputs / kPanelColumns); }
+
+  // @param next what is multiplied after it
+  void product(const Panels& panels, const LinearCall& call, const Panels& next) {
+    team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
+      LinearCall part = call;
+      if (!turn.last) part.after = panels.ofChunk(turn.helps ? turn.chunk - 1 : turn.chunk + 1);
+      else if (next.linear) part.after = next.ofChunk(turn.helps ? next.chunks() - 1 : 0);
+      const int from = panels.first + turn.chunk * panels.inChunk;
+      kernels.linear(part, from, std::min(from + panels.inChunk, panels.end));
+    });
+  }
 
   template <typename Function>
   void byRows(int rows, Function&& function) {
     const int some = chunkSize(rows, kChunkRows);
-    team.share(chunksOf(rows, some), thread, [&](int chunk, int) {
-      const int from = chunk * some;
+    team.share(chunksOf(rows, some), thread, [&](const Team::Turn& turn) {
+      const int from = turn.chunk * some;
       function(from, std::min(some, rows - from));
     });
   }
@@ -70,7 +86,8 @@ struct Pass {
   void embed() {
     at.starts.clear();
     for (int text = 0, start = 0; text < pack.texts; start += pack.lengths[text++]) at.starts.push_back(start);
-    team.share(pack.texts, thread, [&](int text, int) {
+    team.share(pack.texts, thread, [&](const Team::Turn& turn) {
+      const int text = turn.chunk;
       for (int position = 0; position < pack.lengths[text]; position++) {
         const int token = at.starts[text] + position;
         kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.y.get() + (size_t)token * stride);
@@ -80,8 +97,8 @@ struct Pass {
   }
 
   void attend(const float* queries, int queryStride, bool firstTokensOnly) {
-    team.share(pack.texts * network.heads, thread, [&](int chunk, int helper) {
-      const int text = chunk / network.heads, column = chunk % network.heads * headWidth;
+    team.share(pack.texts * network.heads, thread, [&](const Team::Turn& turn) {
+      const int text = turn.chunk / network.heads, column = turn.chunk % network.heads * headWidth;
       const int start = at.starts[text], row = firstTokensOnly ? text : start;
       const float* keys = at.queryKeyValue.get() + (size_t)start * wideStride + hidden + column;
       AttentionCall call;
@@ -95,7 +112,7 @@ struct Pass {
       call.stride = wideStride;
       call.output = at.context.get() + (size_t)row * stride + column;
       call.outputStride = stride;
-      kernels.attention(call, at.attention[helper].get());
+      kernels.attention(call, at.attention[turn.thread].get());
     });
   }
 
@@ -105,62 +122,72 @@ struct Pass {
       kernels.quantise(at.context.get() + (size_t)from * stride, hidden, stride, count,
                        at.quantisedContext.get() + (size_t)from * quantisedStride, quantisedStride, at.contextScales.get() + from);
     });
-    product({&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, at.y.get(), stride, Then::addResidual, x,
-             layer.expand.panels});
+    product(panelsOf(layer.attentionOutput, rows),
+            {&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, at.y.get(), stride, Then::addResidual, x},
+            panelsOf(layer.expand, std::min(rows, kFeedForwardRows)));
     normalise(layer.attentionNorm, rows, x, quantised, scales);
   }
 
-  void feedForward(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
+  // @param next what is multiplied after it
+  void feedForward(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales, const Panels& next) {
     for (int first = 0; first < rows; first += kFeedForwardRows) {
-      const int count = std::min(kFeedForwardRows, rows - first);
-      product({&layer.expand, quantised + (size_t)first * quantisedStride, scales + first, count, at.expanded.get(), expandedStride,
-               Then::gelu, nullptr, layer.contract.panels});
+      const int count = std::min(kFeedForwardRows, rows - first), left = rows - first - count;
+      const Panels expand = panelsOf(layer.expand, count), contract = panelsOf(layer.contract, count);
+      product(expand, {&layer.expand, quantised + (size_t)first * quantisedStride, scales + first, count, at.expanded.get(), expandedStride,
+                       Then::gelu}, contract);
       const int width = layer.contract.inputs;
       byRows(count, [&](int from, int some) {
         kernels.quantise(at.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, some,
                          at.quantisedExpanded.get() + (size_t)from * width, width, at.expandedScales.get() + from);
       });
       const size_t offset = (size_t)first * stride;
-      const int8_t* after = first + count < rows ? layer.expand.panels : nullptr;
-      product({&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, at.y.get() + offset, stride,
-               Then::addResidual, x + offset, after});
+      product(contract, {&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, at.y.get() + offset, stride,
+                         Then::addResidual, x + offset},
+              left > 0 ? panelsOf(layer.expand, std::min(left, kFeedForwardRows)) : next);
     }
     normalise(layer.outputNorm, rows, x, quantised, scales);
   }
 
-  void fullLayer(const Layer& layer) {
-    product({&layer.queryKeyValue, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store, nullptr,
-             layer.attentionOutput.panels});
+  Panels queryKeyValue(const Layer& layer) { return panelsOf(layer.queryKeyValue, pack.tokens); }
+
+  Panels keyValue(const Layer& layer) {
+    return panelsOf(layer.queryKeyValue, pack.tokens, hidden / kPanelColumns, layer.queryKeyValue.outputs / kPanelColumns);
+  }
+
+  void fullLayer(const Layer& layer, const Panels& next) {
+    product(queryKeyValue(layer),
+            {&layer.queryKeyValue, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store},
+            panelsOf(layer.attentionOutput, pack.tokens));
     attend(at.queryKeyValue.get(), wideStride, false);
     afterAttention(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
-    feedForward(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
+    feedForward(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get(), next);
   }
 
   // The head reads nothing but the first token ([CLS]), so the last layer asks for it alone: keys and values of all tokens,
   // everything else for one row a text. Exact.
   void lastLayer(const Layer& layer) {
     const Linear& linear = layer.queryKeyValue;
-    product({&linear, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store, nullptr, linear.panels},
-            hidden / kPanelColumns, linear.outputs / kPanelColumns);
+    const Panels query = panelsOf(linear, pack.texts, 0, chunksOf(hidden, kPanelColumns));
+    product(keyValue(layer), {&linear, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store}, query);
     for (int text = 0; text < pack.texts; text++) {
       const size_t from = at.starts[text];
       std::copy_n(at.x.get() + from * stride, stride, at.firstX.get() + (size_t)text * stride);
       std::copy_n(at.quantised.get() + from * quantisedStride, quantisedStride, at.firstQuantised.get() + (size_t)text * quantisedStride);
       at.firstScales[text] = at.scales[from];
     }
-    product({&linear, at.firstQuantised.get(), at.firstScales.get(), pack.texts, at.firstQuery.get(), wideStride, Then::store, nullptr,
-             layer.attentionOutput.panels}, 0, chunksOf(hidden, kPanelColumns));
+    product(query, {&linear, at.firstQuantised.get(), at.firstScales.get(), pack.texts, at.firstQuery.get(), wideStride, Then::store},
+            panelsOf(layer.attentionOutput, pack.texts));
     attend(at.firstQuery.get(), wideStride, true);
     afterAttention(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
-    feedForward(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
+    feedForward(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get(), {});
   }
 
   // firstX → logits
   void head(float* logits) {
     const FloatLinear &dense = network.headDense, &classifier = network.classifier;
     // By rows of the matrix, each for all texts: it is far larger than the texts' rows.
-    team.share(chunksOf(dense.outputs, kHeadRows), thread, [&](int chunk, int) {
-      for (int i = chunk * kHeadRows; i < std::min((chunk + 1) * kHeadRows, dense.outputs); i++) {
+    team.share(chunksOf(dense.outputs, kHeadRows), thread, [&](const Team::Turn& turn) {
+      for (int i = turn.chunk * kHeadRows; i < std::min((turn.chunk + 1) * kHeadRows, dense.outputs); i++) {
         for (int text = 0; text < pack.texts; text++) {
           const float* x = at.firstX.get() + (size_t)text * stride;
           const float value = kernels.dot(x, dense.weights + (size_t)i * dense.inputs, dense.inputs) + dense.bias[i];
@@ -210,8 +237,11 @@ void runPass(const Network& network, const Kernels& kernels, const Pack& pack, W
              float* logits) {
   Pass pass{network, kernels, pack, workspace, team, thread};
   pass.embed();
-  for (int layer = 0; layer < network.layerCount - 1; layer++) pass.fullLayer(network.layers[layer]);
-  pass.lastLayer(network.layers[network.layerCount - 1]);
+  const Layer* const last = network.layers + network.layerCount - 1;
+  for (const Layer* layer = network.layers; layer < last; layer++) {
+    pass.fullLayer(*layer, layer + 1 < last ? pass.queryKeyValue(layer[1]) : pass.keyValue(layer[1]));
+  }
+  pass.lastLayer(*last);
   pass.head(logits);
 }
 

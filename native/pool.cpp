@@ -2,6 +2,14 @@
 
 namespace valence {
 
+namespace {
+
+// The next text of somebody who sends one after the other comes within a tenth of a millisecond of the answer to the last. A
+// thread that slept by then would cost it as much again, since on a virtual machine the core has to be woken first.
+constexpr std::chrono::microseconds kLookOut{200};
+
+}  // namespace
+
 Pool::Pool(const Kernels& kernels, int threads, bool helping) : kernels_(kernels), helping_(helping && threads > 1) {
   for (int i = 0; i < threads; i++) members_.push_back(std::make_unique<Member>());
   for (int i = 0; i < threads; i++) members_[i]->thread = std::thread([this, i] { live(i); });
@@ -33,9 +41,19 @@ Team* Pool::teamInNeed() {
   return nullptr;
 }
 
+// Until there is something to do, or for a while. Whoever else wants the core has it.
+void Pool::lookOut() {
+  const auto until = std::chrono::steady_clock::now() + kLookOut;
+  while (waiting_.load(std::memory_order_relaxed) == 0 && !teamInNeed() && !ending_ && std::chrono::steady_clock::now() < until) {
+    __builtin_ia32_pause();
+    sched_yield();
+  }
+}
+
 void Pool::live(int index) {
   Member& member = *members_[index];
   std::unique_lock lock(mutex_);
+  bool hasLookedOut = true;
   for (;;) {
     if (!queue_.empty()) {
       std::unique_ptr<Job> job = std::move(queue_.front());
@@ -43,6 +61,7 @@ void Pool::live(int index) {
       waiting_.store((int)queue_.size(), std::memory_order_relaxed);
       lock.unlock();
       run(member, index, std::move(job));
+      hasLookedOut = false;
       lock.lock();
     } else if (ending_) {
       return;
@@ -50,10 +69,16 @@ void Pool::live(int index) {
       lock.unlock();
       // Steps of a pass follow each other within microseconds; a thread that finds nothing yet tries again at once.
       for (int idle = 0; team->wantsHelpers() && waiting_.load(std::memory_order_relaxed) == 0; idle++) {
-        if (team->takeOne(index)) idle = 0;
+        if (team->takeOne(index, true)) idle = 0;
         else if (idle < 1000) __builtin_ia32_pause();
         else sched_yield();
       }
+      hasLookedOut = false;
+      lock.lock();
+    } else if (!hasLookedOut) {
+      lock.unlock();
+      lookOut();
+      hasLookedOut = true;
       lock.lock();
     } else {
       wake_.wait(lock);

@@ -1,4 +1,4 @@
-// Threads that run packs. A thread is waiting → running a pack, or helping with another's → waiting.
+// Threads that run packs. A thread is asleep → running a pack, or helping with another's → looking out for more → asleep.
 #pragma once
 #include <chrono>
 #include <condition_variable>
@@ -40,6 +40,7 @@ class Pool {
   void live(int index);
   void run(Member& member, int index, std::unique_ptr<Job> job);
   Team* teamInNeed();
+  void lookOut();
 
   const Kernels& kernels_;
   const bool helping_;
@@ -48,7 +49,7 @@ class Pool {
   std::deque<std::unique_ptr<Job>> queue_;
   // What helpers look at without the lock: a pack that waits is worth more than help.
   std::atomic<int> waiting_{0};
-  bool ending_ = false;
+  std::atomic<bool> ending_{false};
   std::vector<std::unique_ptr<Member>> members_;
 };
 

@@ -3,6 +3,9 @@
 // The owner goes on as soon as every chunk is done. It never waits for a helper to arrive, only for chunks that a helper
 // has taken, so a pass needs no second core. Where a helper was taken off its core in the middle of a chunk, the owner has
 // to wait for it; it then does without helpers for a while.
+//
+// The owner takes chunks from the front and helpers from the back, so that each goes on to the chunk beside its last: it
+// knows what to fetch from memory ahead.
 #pragma once
 #include <sched.h>
 #include <atomic>
@@ -16,35 +19,43 @@ class Team {
   static constexpr int kCountBits = 20;
   static constexpr uint64_t kMostChunks = (1u << kCountBits) - 1;
 
-  // A chunk's number, and which thread of the pool does it (for its scratch memory).
-  using Work = void (*)(void* context, int chunk, int thread);
+  struct Turn {
+    int chunk;
+    int thread;  // of the pool, for its scratch memory
+    bool helps;  // and so takes the chunks from the back
+    bool last;   // whether this thread most likely does no other chunk of this step
+  };
+  using Work = void (*)(void* context, const Turn& turn);
 
   // @param chunks at most kMostChunks
   template <typename Function>
   void share(int chunks, int thread, Function&& function) {
-    const Work work = [](void* context, int chunk, int thread) { (*(Function*)context)(chunk, thread); };
+    const Work work = [](void* context, const Turn& turn) { (*(Function*)context)(turn); };
     work_.store(work, std::memory_order_relaxed);
     context_.store((void*)&function, std::memory_order_relaxed);
+    chunks_.store(chunks, std::memory_order_relaxed);
     finished_.store(0, std::memory_order_relaxed);
     step_++;
-    ticket_.store(step_ << 2 * kCountBits | (uint64_t)chunks << kCountBits, std::memory_order_release);
-    while (takeOne(thread)) {
+    left_.store(step_ << 2 * kCountBits | (uint64_t)chunks << kCountBits, std::memory_order_release);
+    while (takeOne(thread, false)) {
     }
     awaitHelpers(chunks);
   }
 
-  // A helper's turn. Returns whether there was a chunk to do.
-  bool takeOne(int thread) {
-    uint64_t ticket = ticket_.load(std::memory_order_acquire);
+  // Returns whether there was a chunk to do.
+  bool takeOne(int thread, bool helps) {
+    uint64_t left = left_.load(std::memory_order_acquire);
     for (;;) {
-      const int chunk = (int)(ticket & kMostChunks), chunks = (int)(ticket >> kCountBits & kMostChunks);
-      if (chunk >= chunks) return false;
-      // What is read here belongs to the ticket's step if the ticket is still the same afterwards: a step with a chunk
-      // left to take cannot end.
+      const int next = (int)(left & kMostChunks), end = (int)(left >> kCountBits & kMostChunks);
+      if (next >= end) return false;
+      // What is read here belongs to the step if `left` is still the same afterwards: a step with a chunk left to take
+      // cannot end.
       const Work work = work_.load(std::memory_order_relaxed);
       void* const context = context_.load(std::memory_order_relaxed);
-      if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) continue;
-      work(context, chunk, thread);
+      const bool isShared = helps || end < chunks_.load(std::memory_order_relaxed);
+      const uint64_t rest = helps ? left - (1ull << kCountBits) : left + 1;
+      if (!left_.compare_exchange_weak(left, rest, std::memory_order_acq_rel)) continue;
+      work(context, {helps ? end - 1 : next, thread, helps, end - next <= (isShared ? 2 : 1)});
       finished_.fetch_add(1, std::memory_order_release);
       return true;
     }
@@ -75,12 +86,13 @@ class Team {
   // Some ten microseconds: about a chunk.
   static constexpr int kSpins = 200;
 
-  // The step's number, how many chunks it has, and the next of them. All in one word, so that no chunk is taken of a step
-  // that is over.
-  alignas(64) std::atomic<uint64_t> ticket_{0};
+  // The step's number, and which of its chunks are left: from the lowest bits up, the first of them and the one past their
+  // last. All in one word, so that no chunk is taken of a step that is over.
+  alignas(64) std::atomic<uint64_t> left_{0};
   alignas(64) std::atomic<int> finished_{0};
   std::atomic<Work> work_{nullptr};
   std::atomic<void*> context_{nullptr};
+  std::atomic<int> chunks_{0};
   std::atomic<bool> active_{false};
   std::atomic<int64_t> aloneUntil_{0};
   uint64_t step_ = 0;
