@@ -128,7 +128,7 @@ void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, in
 #include "attention.hpp"
 
 const valence::Kernels* valence::avx512VnniKernels() {
-  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, normalise, quantise, embed, dot};
+  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, normalise, quantise, embed, dense};
   return &kernels;
 }
 #else

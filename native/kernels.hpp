@@ -53,8 +53,8 @@ struct Kernels {
                    float* scales);
   // output[d] = word · scale + position (+ type), d < hidden
   void (*embed)(const Network& network, int32_t word, int position, int32_t type, float* output);
-  // Σ a[i] · b[i]
-  float (*dot)(const float* a, const float* b, int count);
+  // output[row, i] = Σ input[row, k] · weights[i, k] + bias[i], first ≤ i < end
+  void (*dense)(const FloatLinear& linear, const float* input, int stride, int rows, int first, int end, float* output, int outputStride);
 };
 
 // Each is null where this machine's compiler or processor family has no such set.

@@ -83,6 +83,8 @@ inline void storeBytes(void* p, Ints a) {
 
 inline __m256 lowHalf(Floats a) { return a.low; }
 inline __m256 highHalf(Floats a) { return a.high; }
+inline __m256i lowHalf(Ints a) { return a.low; }
+inline __m256i highHalf(Ints a) { return a.high; }
 
 }  // namespace
 

@@ -46,6 +46,8 @@ inline void storeBytes(void* p, Ints a) { _mm_storeu_si128((__m128i*)p, _mm512_c
 
 inline __m256 lowHalf(Floats a) { return _mm512_castps512_ps256(a.v); }
 inline __m256 highHalf(Floats a) { return _mm512_extractf32x8_ps(a.v, 1); }
+inline __m256i lowHalf(Ints a) { return _mm512_castsi512_si256(a.v); }
+inline __m256i highHalf(Ints a) { return _mm512_extracti64x4_epi64(a.v, 1); }
 
 }  // namespace
 

@@ -184,25 +184,17 @@ struct Pass {
 
   // firstX → logits
   void head(float* logits) {
-    const FloatLinear &dense = network.headDense, &classifier = network.classifier;
-    // By rows of the matrix, each for all texts: it is far larger than the texts' rows.
-    team.share(chunksOf(dense.outputs, kHeadRows), thread, [&](const Team::Turn& turn) {
-      for (int i = turn.chunk * kHeadRows; i < std::min((turn.chunk + 1) * kHeadRows, dense.outputs); i++) {
-        for (int text = 0; text < pack.texts; text++) {
-          const float* x = at.firstX.get() + (size_t)text * stride;
-          const float value = kernels.dot(x, dense.weights + (size_t)i * dense.inputs, dense.inputs) + dense.bias[i];
-          const bool isTanh = network.headActivation == HeadActivation::tanh;
-          at.pooled[(size_t)text * stride + i] = isTanh ? std::tanh(value) : std::max(value, 0.0f);
-        }
+    const FloatLinear &hiddenLayer = network.headDense, &classifier = network.classifier;
+    const bool isTanh = network.headActivation == HeadActivation::tanh;
+    team.share(chunksOf(hiddenLayer.outputs, kHeadRows), thread, [&](const Team::Turn& turn) {
+      const int first = turn.chunk * kHeadRows, end = std::min(first + kHeadRows, hiddenLayer.outputs);
+      kernels.dense(hiddenLayer, at.firstX.get(), stride, pack.texts, first, end, at.pooled.get(), stride);
+      for (int text = 0; text < pack.texts; text++) {
+        float* row = at.pooled.get() + (size_t)text * stride;
+        for (int i = first; i < end; i++) row[i] = isTanh ? std::tanh(row[i]) : std::max(row[i], 0.0f);
       }
     });
-    for (int text = 0; text < pack.texts; text++) {
-      for (int label = 0; label < classifier.outputs; label++) {
-        const float* weights = classifier.weights + (size_t)label * classifier.inputs;
-        const float sum = kernels.dot(at.pooled.get() + (size_t)text * stride, weights, classifier.inputs);
-        logits[(size_t)text * classifier.outputs + label] = sum + classifier.bias[label];
-      }
-    }
+    kernels.dense(classifier, at.pooled.get(), stride, pack.texts, 0, classifier.outputs, logits, classifier.outputs);
   }
 };
 

@@ -104,10 +104,34 @@ void embed(const Network& network, int32_t word, int position, int32_t type, flo
   }
 }
 
-float dot(const float* a, const float* b, int count) {
-  Four sum;
-  byLanes(count, [&](int lane, int i, int left) { sum.lanes[lane] = fma(loadSome(a + i, left), loadSome(b + i, left), sum.lanes[lane]); });
-  return sumOf(sum);
+// Products of `rows` rows with one row of a matrix.
+template <int rows>
+inline void dots(const float* input, int stride, const float* weights, float bias, int count, float* output, int outputStride) {
+  Four sums[rows];
+  byLanes(count, [&](int lane, int i, int left) {
+    const Floats weight = loadSome(weights + i, left);
+#pragma GCC unroll 4
+    for (int row = 0; row < rows; row++) {
+      sums[row].lanes[lane] = fma(loadSome(input + (size_t)row * stride + i, left), weight, sums[row].lanes[lane]);
+    }
+  });
+#pragma GCC unroll 4
+  for (int row = 0; row < rows; row++) output[(size_t)row * outputStride] = sumOf(sums[row]) + bias;
+}
+
+// Outputs [first, end) of a product in floats. Each row of the matrix goes by all rows of the input, as it is the larger of the two.
+void dense(const FloatLinear& linear, const float* input, int stride, int rows, int first, int end, float* output, int outputStride) {
+  constexpr int kTogether = 4;
+  for (int i = first; i < end; i++) {
+    const float* weights = linear.weights + (size_t)i * linear.inputs;
+    int row = 0;
+    for (; row + kTogether <= rows; row += kTogether) {
+      dots<kTogether>(input + (size_t)row * stride, stride, weights, linear.bias[i], linear.inputs, output + (size_t)row * outputStride + i, outputStride);
+    }
+    for (; row < rows; row++) {
+      dots<1>(input + (size_t)row * stride, stride, weights, linear.bias[i], linear.inputs, output + (size_t)row * outputStride + i, outputStride);
+    }
+  }
 }
 
 }  // namespace
