@@ -104,12 +104,16 @@ void embed(const Network& network, int32_t word, int position, int32_t type, flo
   }
 }
 
+// Rows of a matrix ahead that are fetched meanwhile: a row of 768 floats by one text takes a tenth of the time that memory does.
+constexpr int kRowsAhead = 8;
+
 // Products of `rows` rows with one row of a matrix.
 template <int rows>
 inline void dots(const float* input, int stride, const float* weights, float bias, int count, float* output, int outputStride) {
   Four sums[rows];
   byLanes(count, [&](int lane, int i, int left) {
     const Floats weight = loadSome(weights + i, left);
+    __builtin_prefetch(weights + (size_t)kRowsAhead * count + i);
 #pragma GCC unroll 4
     for (int row = 0; row < rows; row++) {
       sums[row].lanes[lane] = fma(loadSome(input + (size_t)row * stride + i, left), weight, sums[row].lanes[lane]);
