@@ -14,6 +14,7 @@ import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
 import { rateLimited } from '../gateway/limits.ts'
 import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
+import { compileWhenNeeded } from './compile-when-needed.ts'
 import { createBodyReader } from './gather.ts'
 import { healthRoutes, type StoreStatus } from './health.ts'
 import { addMetrics } from './metrics.ts'
@@ -75,6 +76,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: false } },
+    schemaController: compileWhenNeeded(),
     schemaErrorFormatter: schemaError,
     frameworkErrors: sendError,
     clientErrorHandler: (error, socket) => answerUnreadable(error, socket, dialects.at(-1)!),
