@@ -86,7 +86,20 @@ export class ValenceError extends Error {
 /** Turns whatever was thrown into a ValenceError; what is not ours becomes `internal`, its own message hidden. */
 export function asValenceError(thrown: unknown): ValenceError {
   if (thrown instanceof ValenceError) return thrown
+  if (isUnstorableText(thrown)) {
+    return new ValenceError(
+      'invalid_request',
+      'A text of this request holds the character U+0000 or half of a surrogate pair, which cannot be kept; leave it out.',
+      { cause: thrown },
+    )
+  }
   return new ValenceError('internal', 'The server failed while it handled this request. Its log has the cause.', {
     cause: thrown,
   })
+}
+
+/** What PostgreSQL says of the character 0, and in JSON of half a surrogate pair: it can neither keep nor look for them. */
+function isUnstorableText(thrown: unknown): boolean {
+  const { code, detail } = (thrown ?? {}) as { code?: string; detail?: string }
+  return code === '22021' || code === '22P05' || (code === '22P02' && /surrogate/.test(detail ?? ''))
 }
