@@ -195,7 +195,11 @@ export async function startServer(config: Config): Promise<Server> {
     }),
     timeoutMs: config.timeoutMs,
   })
-  const evals = createEvals({ opening, admission, onError: (err) => logger.error({ err }, 'an eval failed') })
+  const evals = createEvals({
+    opening: gateway.ready.then(() => opening),
+    admission,
+    onError: (err) => logger.error({ err }, 'an eval failed'),
+  })
   const replays = createReplays({
     opening,
     admission,

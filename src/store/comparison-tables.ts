@@ -1,13 +1,14 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely'
 
-/** Evals, kept calls and replays, as migration 0030 makes them. */
+/** Evals, kept calls and replays, as the migrations from 0030 on make them. */
 export type ComparisonTables = {
   evals: EvalTable
+  eval_answers: EvalAnswerTable
   stored_calls: StoredCallTable
   replays: ReplayTable
 }
 
-/** running → completed | failed; a running one whose lease has ended counts as failed. */
+/** running → completed | failed. A running eval whose lease has ended is for anybody to go on with; such a replay has failed. */
 export type ComparisonStatus = 'running' | 'completed' | 'failed'
 
 /** JSON goes in as text and comes out as what it says. */
@@ -24,8 +25,24 @@ type EvalTable = {
   winner_model: string | null
   summary: JsonColumn<unknown> | null
   error: string | null
+  /** while it runs: what was asked for, as JSON */
+  request: string | null
+  lease_owner: string | null
   lease_until: Date
+  /** processes that have begun it, or gone on with it */
+  tries: Generated<number>
   created_at: Generated<Date>
+}
+
+/** What a candidate said of a text; gone when the eval is over. */
+type EvalAnswerTable = {
+  eval_id: string
+  text_index: number
+  candidate_index: number
+  /** null where the call failed */
+  label: string | null
+  cost_micros: number
+  latency_ms: number
 }
 
 type StoredCallTable = {

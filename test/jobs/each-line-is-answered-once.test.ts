@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { addAccount, priced, startKeyedServer } from '../support/accounts.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
-import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
-import { chatLines, clientOf, endOf, pause, resultsIn, startBatch } from './support.ts'
+import { STORE_KINDS, storePlace } from '../support/stores.ts'
+import { chargesOf, chatLines, clientOf, endOf, kill, pause, resultsIn, startBatch } from './support.ts'
 
 /** How often a server is killed on each store; more by VALENCE_KILLS=30. */
 const KILLS = Number(process.env.VALENCE_KILLS ?? 3)
@@ -14,14 +14,6 @@ const CREDIT_MICROS = 1_000_000
 
 /** Long enough after a start for a batch to be anywhere between its first line and its last. */
 const LONGEST_LIFE_MS = 3000
-
-async function kill({ process: child }: RunningServer): Promise<void> {
-  const gone = new Promise((resolve) => {
-    child.once('exit', resolve)
-  })
-  child.kill('SIGKILL')
-  await gone
-}
 
 describe.each(STORE_KINDS)('on the %s store', (kind) => {
   it(
@@ -49,29 +41,12 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
       expect(results.map((line) => line.custom_id)).toEqual(lines.map((line) => JSON.parse(line).custom_id))
       expect(results.every(({ response }) => response?.status_code === 200)).toBe(true)
       await server.stop()
-      expect(await chargesOf(place, id)).toEqual({ charges: LINES, chargedMicros: LINES * PRICE_MICROS, calls: LINES })
+      expect(await chargesOf(await place.open(), `${id}:`)).toEqual({
+        charges: LINES,
+        chargedMicros: LINES * PRICE_MICROS,
+        calls: LINES,
+      })
     },
     120_000 + KILLS * 30_000,
   )
 })
-
-/** What the ledger and the meter know of a batch. */
-async function chargesOf(place: StorePlace, batchId: string) {
-  const { db } = await place.open()
-  const entries = await db
-    .selectFrom('ledger_entries')
-    .select('amount_micros')
-    .where('ledger_account', '=', 'revenue:usage')
-    .execute()
-  const calls = await db
-    .selectFrom('usage_calls')
-    .select('request_id')
-    .where('request_id', 'like', `${batchId}:%`)
-    .where('status', '=', 'ok')
-    .execute()
-  return {
-    charges: entries.length,
-    chargedMicros: entries.reduce((sum, { amount_micros: micros }) => sum + micros, 0),
-    calls: calls.length,
-  }
-}

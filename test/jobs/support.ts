@@ -1,4 +1,5 @@
 import OpenAI, { toFile } from 'openai'
+import type { Store } from '../../src/store/store.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
 import type { StorePlace } from '../support/stores.ts'
 
@@ -84,4 +85,33 @@ export async function resultsIn(client: OpenAI, fileId: string | null | undefine
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as ResultLine)
+}
+
+/** Ends a server as a power cut would. */
+export async function kill({ process: child }: RunningServer): Promise<void> {
+  const gone = new Promise((resolve) => {
+    child.once('exit', resolve)
+  })
+  child.kill('SIGKILL')
+  await gone
+}
+
+/** What the ledger and the meter know of the calls whose ids begin so. */
+export async function chargesOf({ db }: Pick<Store, 'db'>, requests: string) {
+  const entries = await db
+    .selectFrom('ledger_entries')
+    .select('amount_micros')
+    .where('ledger_account', '=', 'revenue:usage')
+    .execute()
+  const calls = await db
+    .selectFrom('usage_calls')
+    .select('request_id')
+    .where('request_id', 'like', `${requests}%`)
+    .where('status', '=', 'ok')
+    .execute()
+  return {
+    charges: entries.length,
+    chargedMicros: entries.reduce((sum, { amount_micros: micros }) => sum + micros, 0),
+    calls: calls.length,
+  }
 }

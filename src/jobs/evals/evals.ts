@@ -1,10 +1,24 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { asValenceError, ValenceError } from '../../errors.ts'
-import type { Admission, Call } from '../../gateway/admission.ts'
-import { type EvalRow, findEval, finishEval, insertEval, listEvals, renewEval } from '../../store/evals.ts'
+import type { Admission } from '../../gateway/admission.ts'
+import {
+  type EvalRow,
+  evalAnswers,
+  findEval,
+  finishEval,
+  insertEval,
+  keepEvalAnswers,
+  listEvals,
+  releaseAllEvals,
+  releaseEval,
+  renewEval,
+  type TakenEval,
+  takeEval,
+} from '../../store/evals.ts'
 import type { Store } from '../../store/store.ts'
-import { type Metric, type Said, scoreCandidates, winnerOf } from './score.ts'
+import { askAll, type EvalCall, type EvalWork, PATIENCE } from './ask.ts'
+import { type Metric, scoreCandidates, winnerOf } from './score.ts'
 
 export type { EvalRow }
 
@@ -23,49 +37,48 @@ export type Evals = {
   /** @throws ValenceError `not_found` */
   get(accountId: string, id: string): Promise<EvalRow>
   list(accountId: string, limit: number): Promise<EvalRow[]>
-  /** Ends those under way as failed, and waits for them. */
+  /** Leaves those under way to the next process, and waits until it has. */
   close(): Promise<void>
 }
-
-/** Whose it is, and what its calls are known by. */
-export type EvalCall = Pick<Call, 'caller' | 'route' | 'tag'>
 
 export type EvalRequest = {
   name: string | undefined
   candidateModels: readonly string[]
-  dataset: readonly { text: string; expected: string | undefined }[]
+  dataset: EvalWork['dataset']
   metric: Metric
 }
 
 /** Each holds its dataset in memory. */
 const MAX_RUNNING = 8
 
-/** As many calls of one at once as leave room for others; one where speed is measured, as calls wait for one another. */
-const CALLS_AT_ONCE: Readonly<Record<Metric, number>> = { quality: 4, cost: 4, speed: 1 }
-
-/** An eval has time, and what it measures is not how long a model takes to come. */
-const PATIENCE = { waitsForModel: true }
-
-/** What passes away is asked again, since an eval has time; after that the call counts as failed. */
-const PAUSES_MS = [200, 1000, 5000]
-
-const PASSES_AWAY = new Set(['busy', 'model_loading'])
-
-/** One that is not renewed for this long has died with its process. */
+/** One that is not renewed for this long is another's to go on with: its process has died. */
 const LEASE_MS = 60_000
 const RENEW_MS = 15_000
 
-/** What would come again with every call: there is no use in going on. */
-const HOPELESS = new Set(['insufficient_credits', 'budget_exceeded', 'scope_exceeded', 'shutting_down'])
+/** How soon an eval goes on whose process has died. */
+const LOOK_MS = 15_000
 
+/** What ends as many processes that begin it is not tried by another. */
+const MAX_TRIES = 10
+
+/**
+ * @param options.opening the store, when whatever an eval's calls need is open as well
+ */
 export function createEvals(options: {
   opening: Promise<Store>
   admission: Pick<Admission, 'classify' | 'bring'>
   onError: (error: unknown) => void
 }): Evals {
   const { opening, admission, onError } = options
-  const running = new Set<Promise<void>>()
+  const running = new Set<Promise<unknown>>()
   const closing = new AbortController()
+
+  /** Counts as running from the first moment on, so that no more than may are begun at once. */
+  function track<T>(work: Promise<T>): Promise<T> {
+    running.add(work)
+    work.catch(() => {}).finally(() => running.delete(work))
+    return work
+  }
 
   const evals: Evals = {
     async run(call, request, waitMs) {
@@ -83,115 +96,118 @@ export function createEvals(options: {
         })
       }
       const id = `eval_${randomBytes(16).toString('hex')}`
-      const { accountId } = call.caller
-      const { name = id, dataset, metric } = request
-      await insertEval(db, { id, accountId, name, candidateModels, datasetSize: dataset.length, metric }, LEASE_MS)
-      const work = runToItsEnd(id, call, { ...request, candidateModels })
-        .catch(onError)
-        .finally(() => running.delete(work))
-      running.add(work)
+      const { dataset, metric } = request
+      const work: EvalWork = { id, call, candidateModels, dataset, metric }
+      const begun = Promise.withResolvers<void>()
+      const ended = track(begin(work, request.name ?? id, begun.resolve))
+      ended.catch(begun.reject)
+      await begun.promise
       const timeIsUp = new AbortController()
-      await Promise.race([work, setTimeout(waitMs, undefined, { signal: timeIsUp.signal, ref: false })])
+      await Promise.race([ended, setTimeout(waitMs, undefined, { signal: timeIsUp.signal, ref: false })])
       timeIsUp.abort()
-      return evals.get(accountId, id)
+      return findOne(db, call.caller.accountId, id)
     },
-    async get(accountId, id) {
-      const { db } = await opening
-      const found = await findEval(db, accountId, id)
-      if (!found) throw new ValenceError('not_found', 'There is no eval of this id.', { field: 'id' })
-      return found
-    },
+    get: async (accountId, id) => findOne((await opening).db, accountId, id),
     list: async (accountId, limit) => listEvals((await opening).db, accountId, limit),
     async close() {
+      clearInterval(timer)
       closing.abort(new ValenceError('shutting_down', 'The server was stopped while it ran.'))
-      await Promise.all(running)
+      await looking
+      await Promise.allSettled(running)
     },
   }
 
-  /** Runs it under a lease, and writes down how it ended. */
-  async function runToItsEnd(id: string, call: EvalCall, request: EvalRequest): Promise<void> {
+  async function begin(work: EvalWork, name: string, onBegun: () => void): Promise<void> {
     const { db } = await opening
+    const owner = randomUUID()
+    const { id, call, candidateModels, dataset, metric } = work
+    const row = { id, accountId: call.caller.accountId, name, candidateModels: [...candidateModels], metric }
+    await insertEval(
+      db,
+      { ...row, datasetSize: dataset.length, request: JSON.stringify(work) },
+      { owner, leaseMs: LEASE_MS },
+    )
+    onBegun()
+    await runToItsEnd(owner, work)
+  }
+
+  /** Goes on with those whose process has died, as far as there is room. */
+  async function takeUp(): Promise<void> {
+    if (closing.signal.aborted) return
+    const { db } = await opening
+    while (running.size < MAX_RUNNING && !closing.signal.aborted) {
+      const owner = randomUUID()
+      const taken = await takeEval(db, { owner, leaseMs: LEASE_MS })
+      if (!taken) return
+      void track(goOn(owner, taken)).catch(onError)
+    }
+  }
+
+  async function goOn(owner: string, { id, request, tries }: TakenEval): Promise<void> {
+    if (request !== null && tries <= MAX_TRIES) return runToItsEnd(owner, JSON.parse(request) as EvalWork)
+    const error = 'The server was stopped again and again while it ran.'
+    await finishEval((await opening).db, id, owner, { status: 'failed', winnerModel: null, summary: null, error })
+  }
+
+  /** Runs it under a lease, and writes down how it ended; one that is interrupted is for another to go on with. */
+  async function runToItsEnd(owner: string, work: EvalWork): Promise<void> {
+    const { db } = await opening
+    const { id, candidateModels, dataset, metric } = work
     const lost = new AbortController()
+    const loseIt = () => lost.abort(new Error('the lease was lost'))
     const lease = setInterval(() => {
-      renewEval(db, id, LEASE_MS).then((isMine) => isMine || lost.abort(new Error('the lease was lost')), onError)
+      renewEval(db, id, { owner, leaseMs: LEASE_MS }).then((isMine) => isMine || loseIt(), onError)
     }, RENEW_MS)
+    const signal = AbortSignal.any([closing.signal, lost.signal])
     try {
-      const signal = AbortSignal.any([closing.signal, lost.signal])
-      const said = await askAll(id, call, request, signal)
-      const { dataset, candidateModels, metric } = request
-      const { basis, scores } = scoreCandidates(
-        candidateModels,
-        said,
-        dataset.map(({ expected }) => expected),
-      )
+      const said = await askAll(admission, work, {
+        known: await evalAnswers(db, id),
+        async keep(answers) {
+          if (!(await keepEvalAnswers(db, id, owner, answers))) loseIt()
+        },
+        signal,
+      })
+      const expected = dataset.map((text) => text.expected)
+      const { basis, scores } = scoreCandidates(candidateModels, said, expected)
       const winner = winnerOf(scores, metric)
-      await finishEval(db, id, {
+      await finishEval(db, id, owner, {
         status: winner ? 'completed' : 'failed',
         winnerModel: winner?.model ?? null,
         summary: { basis, scores },
         error: winner ? null : 'No candidate has answered anything.',
       })
     } catch (thrown) {
-      const { message } = asValenceError(thrown)
-      await finishEval(db, id, { status: 'failed', winnerModel: null, summary: null, error: message })
-      if (!(thrown instanceof ValenceError)) onError(thrown)
+      if (signal.aborted) return await releaseEval(db, id, owner)
+      const { code, message: error } = asValenceError(thrown)
+      // A store that is not there for a moment is no fault of the eval.
+      if (code === 'internal' || code === 'busy') {
+        onError(thrown)
+        return await releaseEval(db, id, owner)
+      }
+      await finishEval(db, id, owner, { status: 'failed', winnerModel: null, summary: null, error })
     } finally {
       clearInterval(lease)
     }
   }
 
-  /** Text by text, every candidate in turn, so that a busy minute meets them all alike. */
-  async function askAll(id: string, call: EvalCall, request: EvalRequest, signal: AbortSignal): Promise<Said[][]> {
-    const { candidateModels, dataset, metric } = request
-    const said: Said[][] = candidateModels.map(() => [])
-    const failure = new AbortController()
-    const either = AbortSignal.any([signal, failure.signal])
-    let next = 0
-    async function takeTurns(): Promise<void> {
-      while (next < dataset.length && !either.aborted) {
-        const text = next++
-        for (const [candidate, model] of candidateModels.entries()) {
-          const requestId = `${id}.${candidate}.${text}`
-          const one = { ...call, requestId, model, inputs: [{ text: dataset[text]!.text }], signal: either }
-          said[candidate]![text] = await ask({ ...one, cache: 'skip', patience: PATIENCE })
-        }
-      }
-    }
-    const turns = Array.from({ length: CALLS_AT_ONCE[metric] }, () =>
-      takeTurns().catch((error: unknown) => {
-        failure.abort(error)
-        throw error
-      }),
-    )
-    const [failed] = (await Promise.allSettled(turns)).filter((turn) => turn.status === 'rejected')
-    signal.throwIfAborted()
-    if (failed) throw failed.reason
-    return said
-  }
-
-  /** @throws what would come again with every call; anything else is an answer that is missing */
-  async function ask(call: Call): Promise<Said> {
-    for (const pauseMs of [...PAUSES_MS, undefined]) {
-      const startedAt = performance.now()
-      try {
-        const { results, costMicros } = await admission.classify(call)
-        return { label: topLabel(results[0]!.scores), costMicros, latencyMs: performance.now() - startedAt }
-      } catch (thrown) {
-        call.signal.throwIfAborted()
-        const { code } = asValenceError(thrown)
-        if (HOPELESS.has(code)) throw thrown
-        if (!PASSES_AWAY.has(code) || pauseMs === undefined) break
-        await setTimeout(pauseMs, undefined, { signal: call.signal })
-      }
-    }
-    return { label: undefined, costMicros: 0, latencyMs: 0 }
-  }
+  // Whoever opens the store says what is wrong with it.
+  const opened = opening.then(
+    // Nobody else can have this store open: whoever ran an eval is dead.
+    (store) => (store.kind === 'embedded' ? releaseAllEvals(store.db) : undefined),
+    () => closing.abort(),
+  )
+  let looking = opened.then(takeUp).catch(onError)
+  const timer = setInterval(() => {
+    looking = looking.then(takeUp).catch(onError)
+  }, LOOK_MS).unref()
 
   return evals
 }
 
-function topLabel(scores: readonly { label: string; score: number }[]): string {
-  return scores.toSorted((a, b) => b.score - a.score)[0]!.label
+async function findOne(db: Store['db'], accountId: string, id: string): Promise<EvalRow> {
+  const found = await findEval(db, accountId, id)
+  if (!found) throw new ValenceError('not_found', 'There is no eval of this id.', { field: 'id' })
+  return found
 }
 
 function refuseTwins(models: readonly string[]): void {

@@ -102,11 +102,11 @@ function macroF1(pairs: readonly Pair[]): number {
   return each.reduce((sum, value) => sum + value, 0) / each.length
 }
 
-/** Undefined where none has more votes than every other. */
+/** Undefined where none has more votes than every other; models spell labels as they like, too. */
 function majority(labels: readonly (string | undefined)[]): string | undefined {
   const votes = Map.groupBy(
     labels.filter((label) => label !== undefined),
-    (label) => label,
+    fold,
   )
   const [first, second] = [...votes.entries()].toSorted((a, b) => b[1].length - a[1].length)
   return first && first[1].length > (second?.[1].length ?? 0) ? first[0] : undefined
