@@ -43,7 +43,7 @@ export type JobsOptions = {
 const BATCHES_AT_ONCE = 1
 
 /** Receivers take up to 10 s for an answer; these many may do so before others wait. */
-const DELIVERIES_AT_ONCE = 4
+const DELIVERIES_AT_ONCE = 8
 
 /** As long as no more texts than this wait, whoever sends one does not notice a batch. */
 const QUIET_TEXTS = 8
@@ -85,8 +85,9 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     workOnBatch(context, work, signal),
   )
   const send = createSender({ allowPrivate: options.allowPrivateWebhooks, userAgent: options.userAgent })
+  const underWay = new Map<string, number>()
   await queue.work<DeliveryWork>('webhook', { concurrency: DELIVERIES_AT_ONCE }, (work, signal) =>
-    deliver({ store, queue, send }, work, signal),
+    deliver({ store, queue, send, underWay }, work, signal),
   )
   await sweep(store, queue)
   const stopTimers = [

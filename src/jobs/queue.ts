@@ -98,16 +98,20 @@ export async function openQueue(
 
   return {
     async work<T extends object>(kind: string, { concurrency }: { concurrency: number }, handler: Handler<T>) {
-      const handle = async ([job]: { data: T }[]) => {
-        const done = handler(job!.data, stopping.signal)
-        underWay.add(done)
-        await done.finally(() => underWay.delete(done))
-      }
-      // One look after another while there is work, else one a while.
-      const polling = { pollingIntervalSeconds: POLL_SECONDS[store.kind], batchSize: 1, burstWhenBatchFull: true }
+      const polling = { pollingIntervalSeconds: POLL_SECONDS[store.kind], batchSize: 1 }
       const ids: string[] = []
       // A worker each, since only by its own id can one be woken.
-      while (ids.length < concurrency) ids.push(await boss.work<T>(kind, polling, handle))
+      while (ids.length < concurrency) {
+        const place = ids.length
+        const id = await boss.work<T>(kind, polling, async ([job]: { data: T }[]) => {
+          // Where there was work there may be more; else it would look again a while after this is done.
+          boss.notifyWorker(ids[place] ?? '')
+          const done = handler(job!.data, stopping.signal)
+          underWay.add(done)
+          await done.finally(() => underWay.delete(done))
+        })
+        ids.push(id)
+      }
       workers.set(kind, ids)
     },
     async send(kind, data, { transaction, delayMs, key } = {}) {

@@ -11,9 +11,23 @@ export type DeliveryWork = { deliveryId: string }
 /** A receiver that says so wants nothing more, ever. */
 const GONE = 410
 
+/** Half of what is tried at once, so that one account's slow receivers leave room for the others'. */
+const MAX_OF_ACCOUNT = 4
+
+/** About how long a delivery waits while its account has as many under way as it may. */
+const MAKE_ROOM_MS = 5000
+
+type DeliveryContext = {
+  store: Store
+  queue: Queue
+  send: Sender
+  /** tries of this process, by account */
+  underWay: Map<string, number>
+}
+
 /** Tries a delivery once, and has the queue come back for the next try where there is to be one. */
 export async function deliver(
-  { store, queue, send }: { store: Store; queue: Queue; send: Sender },
+  { store, queue, send, underWay }: DeliveryContext,
   { deliveryId }: DeliveryWork,
   signal: AbortSignal,
 ): Promise<void> {
@@ -25,9 +39,17 @@ export async function deliver(
     return recordTry(db, deliveryId, { status: 'failed', receiverStatus: undefined, failure, nextTryInMs: undefined })
   }
   const { account_id: accountId, endpoint_id: endpointId, url, event_id: id, body } = delivery
-  const secrets = await secretsOf(db, accountId, createSecret())
-  const headers = signatureHeaders(secrets, { id, body, timestampSeconds: Math.floor(Date.now() / 1000) })
-  const sent = await send({ url, headers, body, signal })
+  const before = underWay.get(accountId) ?? 0
+  if (before >= MAX_OF_ACCOUNT) {
+    const delayMs = Math.round(MAKE_ROOM_MS * (0.5 + Math.random()))
+    return queue.send('webhook', { deliveryId }, { delayMs, key: deliveryId })
+  }
+  underWay.set(accountId, before + 1)
+  const sent = await trySending().finally(() => {
+    const left = underWay.get(accountId)! - 1
+    if (left > 0) underWay.set(accountId, left)
+    else underWay.delete(accountId)
+  })
   // A try that our own end broke off is none.
   signal.throwIfAborted()
   const tried = judge(sent, delivery.tries + 1)
@@ -38,6 +60,12 @@ export async function deliver(
     if (nextTryInMs !== undefined) await queue.send('webhook', { deliveryId }, { transaction, delayMs: nextTryInMs })
   })
   if (nextTryInMs !== undefined) queue.wake('webhook', nextTryInMs)
+
+  async function trySending(): Promise<Sent> {
+    const secrets = await secretsOf(db, accountId, createSecret())
+    const headers = signatureHeaders(secrets, { id, body, timestampSeconds: Math.floor(Date.now() / 1000) })
+    return send({ url, headers, body, signal })
+  }
 }
 
 /** What a try means, and when the next one is. */

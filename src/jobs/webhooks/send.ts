@@ -58,6 +58,11 @@ export function createSender(options: { allowPrivate: boolean; userAgent: string
           if (!allowPrivate && !isPublicAddress(remote)) request.destroy(new ForbiddenAddress(url.hostname))
         })
       })
+      // A receiver that wants to speak something else instead: what it says is no answer to a webhook.
+      request.on('upgrade', ({ statusCode }, socket) => {
+        settle({ status: statusCode! })
+        socket.destroy()
+      })
       request.on('response', (response) => {
         let bytes = 0
         response.on('error', fail)
@@ -69,6 +74,8 @@ export function createSender(options: { allowPrivate: boolean; userAgent: string
         })
         response.on('end', () => settle({ status: response.statusCode! }))
       })
+      // Whatever else may end it: a try that never ends would hold the place of others.
+      request.on('close', () => settle({ failure: 'The receiver closed the connection.', isForbidden: false }))
       request.end(body)
     })
 }

@@ -1,4 +1,5 @@
 import { ValenceError } from '../../errors.ts'
+import { lockAccount } from '../../store/account-lock.ts'
 import type { Page } from '../../store/files.ts'
 import type { Store } from '../../store/store.ts'
 import {
@@ -80,10 +81,16 @@ export function createWebhooks(
     },
     async create(accountId, { url, events }) {
       checkUrl(url, 'url')
-      if ((await listEndpoints(db, accountId)).length >= MAX_ENDPOINTS) {
-        throw new ValenceError('invalid_request', `An account may have at most ${MAX_ENDPOINTS} webhooks; delete one.`)
-      }
-      return insertEndpoint(db, { id: newId('whe_'), accountId, url, events })
+      return db.transaction().execute(async (transaction) => {
+        await lockAccount(transaction, accountId, 'webhooks')
+        if ((await listEndpoints(transaction, accountId)).length >= MAX_ENDPOINTS) {
+          throw new ValenceError(
+            'invalid_request',
+            `An account may have at most ${MAX_ENDPOINTS} webhooks; delete one.`,
+          )
+        }
+        return insertEndpoint(transaction, { id: newId('whe_'), accountId, url, events })
+      })
     },
     list: (accountId) => listEndpoints(db, accountId),
     async remove(accountId, id) {
