@@ -61,28 +61,34 @@ export function createClassificationJobs(context: BatchContext): ClassificationJ
         )
       }
       context.operations.byPath.get(ENDPOINT)!.checkModel({ model })
-      await refuseTooMany(context, caller)
+      // Asked again when it is kept; before that nothing need be written.
+      await refuseTooMany(db, caller.accountId)
       const contentId = newId('content_')
       const lines = linesOf({ model, texts, references, maxLineBytes: context.maxLineBytes })
       await context.contents.write(contentId, lines, { maxBytes: Number.POSITIVE_INFINITY })
-      const job = await db.transaction().execute((transaction) =>
-        enqueue(context, transaction, {
-          id: newId('job_'),
-          kind: 'job',
-          accountId: caller.accountId,
-          caller,
-          tag,
-          endpoint: ENDPOINT,
-          completionWindow: '24h',
-          metadata: null,
-          webhookUrl,
-          model,
-          inputFileId: '',
-          inputContentId: contentId,
-          total: texts.length,
-        }),
-      )
-      return woken(context, job)
+      try {
+        const job = await db.transaction().execute((transaction) =>
+          enqueue(context, transaction, {
+            id: newId('job_'),
+            kind: 'job',
+            accountId: caller.accountId,
+            caller,
+            tag,
+            endpoint: ENDPOINT,
+            completionWindow: '24h',
+            metadata: null,
+            webhookUrl,
+            model,
+            inputFileId: '',
+            inputContentId: contentId,
+            total: texts.length,
+          }),
+        )
+        return woken(context, job)
+      } catch (error) {
+        await context.contents.remove(contentId)
+        throw error
+      }
     },
     get,
     async cancel(accountId, id) {

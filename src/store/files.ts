@@ -42,7 +42,7 @@ export async function listFiles(
   accountId: string,
   { after, limit, order, purpose }: Page & { purpose: string | undefined },
 ): Promise<FileRow[]> {
-  let query = visibleFiles(db, accountId).where('purpose', 'in', ['batch', 'batch_output'])
+  let query = visibleFiles(db, accountId).where('purpose', '<>', 'job_output')
   if (purpose !== undefined) query = query.where('purpose', '=', purpose)
   if (after !== undefined) {
     const beyond = order === 'desc' ? sql.raw('<') : sql.raw('>')

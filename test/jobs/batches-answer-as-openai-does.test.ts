@@ -62,8 +62,19 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
       }
     })
 
+    it('are kept for every purpose that the API names, and read by a batch only for its own', async () => {
+      for (const purpose of ['fine-tune', 'assistants'] as const) {
+        const file = await toFile(Buffer.from('{}'), 'a.jsonl')
+        const { id } = await client.files.create({ file, purpose })
+        expect((await client.files.list({ purpose })).data).toMatchObject([{ id, purpose }])
+        const refusal = { status: 400, param: 'input_file_id' }
+        const asked = { input_file_id: id, endpoint: '/v1/chat/completions', completion_window: '24h' } as const
+        expect(await failureOf(client.batches.create(asked))).toMatchObject(refusal)
+      }
+    })
+
     it.each([
-      ['another purpose', { purpose: 'fine-tune' }, 'purpose'],
+      ['another purpose', { purpose: 'vision' }, 'purpose'],
       ['no file', { purpose: 'batch', file: undefined }, 'file'],
       ['too short an expiry', { purpose: 'batch', 'expires_after[seconds]': '5' }, 'expires_after[seconds]'],
     ])('are refused with %s, whichever field comes first', async (_, fields, param) => {

@@ -64,6 +64,27 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     expect((await clientOf(server).files.list()).data).toEqual([])
   })
 
+  it.skipIf(kind !== 'embedded')('an upload that stands still is given up, and a slow one is not', async () => {
+    const send = () => {
+      const sending = request(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
+      sending.write(FILE.slice(0, -2))
+      return sending
+    }
+    const ending = new Promise((resolve) => send().on('error', resolve))
+    const slow = send()
+    const answer = new Promise<number>((resolve) => slow.on('response', ({ statusCode }) => resolve(statusCode!)))
+    for (let seconds = 0; seconds < 70; seconds += 10) {
+      slow.write('x'.repeat(10))
+      await pause(10_000)
+    }
+    expect(await ending).toMatchObject({ code: 'ECONNRESET' })
+    slow.end(`\r\n${END}`)
+    expect(await answer).toBe(201)
+    const { data } = await clientOf(server).files.list()
+    expect(contents()).toHaveLength(1)
+    for (const { id } of data) await clientOf(server).files.delete(id)
+  })
+
   it('nothing went wrong on the server’s side, and nothing is left', async () => {
     await server.stop()
     expect(server.output()).not.toContain('"level":50')

@@ -25,8 +25,9 @@ export function fileRoutes(jobs: Promise<Jobs>): FastifyPluginAsyncTypebox {
       {
         config: { isUpload: true },
         schema: {
-          summary: 'Upload a file for a batch',
-          description: 'A form (multipart/form-data) of `file`, at most 200 MB, and `purpose`, which is `batch`.',
+          summary: 'Upload a file, such as the input of a batch',
+          description:
+            'A form (multipart/form-data) of `file`, at most 200 MB, and `purpose`: `batch`, unless it is only to be kept.',
           tags,
           response: { 201: FileObject, ...ERRORS },
         },

@@ -9,7 +9,7 @@ export const FileObject = Type.Object(
     created_at: Type.Integer(),
     expires_at: Nullable(Type.Integer()),
     filename: Type.String(),
-    purpose: Type.String({ description: 'batch, or batch_output for what a batch has made' }),
+    purpose: Type.String({ description: 'As it was uploaded, or batch_output for what a batch has made' }),
     status: Type.Literal('processed'),
     sha256: Type.String({ description: 'Of the content, in hexadecimal' }),
   },

@@ -13,6 +13,9 @@ export const FORM_LIMITS = {
   fileSize: MAX_FILE_BYTES + 1,
 }
 
+/** Those that AIGateway's document names. Files of others than batch are kept and read again, and that is all. */
+const PURPOSES: readonly string[] = ['batch', 'batch_output', 'fine-tune', 'assistants']
+
 /** OpenAI keeps a file for at least an hour and at most 30 days, where it is told for how long. */
 const LEAST_EXPIRY_SECONDS = 3600
 const MOST_EXPIRY_SECONDS = 2_592_000
@@ -21,6 +24,9 @@ const MOST_EXPIRY_SECONDS = 2_592_000
 const UNFIT_FOR_NAME = /[\p{Cc}/\\]/gu
 
 const MAX_NAME_LENGTH = 255
+
+/** A client that sends nothing for this long has gone, whatever its connection says. */
+const STILL_MS = 60_000
 
 /**
  * Reads a form with a file while it arrives. Its fields may come before the file or, as some clients send them, after it.
@@ -32,16 +38,19 @@ export async function readUpload(request: FastifyRequest, files: Files): Promise
     throw new ValenceError('invalid_request', 'Send the file as multipart/form-data, with the fields file and purpose.')
   }
   const { accountId } = request.caller
+  // Whoever reads the form hears that its client has gone.
+  const stillness = setTimeout(() => request.raw.destroy(), STILL_MS)
+  const heard = () => stillness.refresh()
   const fields = new Map<string, string>()
   let upload: (Upload & { filename: string }) | undefined
   try {
-    for await (const part of arriving(request.parts({ limits: FORM_LIMITS }), request)) {
+    for await (const part of arriving(request.parts({ limits: FORM_LIMITS }), request, heard)) {
       if (part.type === 'field') fields.set(part.fieldname, textOf(part))
       else if (part.fieldname !== 'file') throw invalid(part.fieldname, 'The form may have a file in "file" alone.')
       else {
         // What is wrong already need not be read to its end.
         optionsOf(fields)
-        upload = { ...(await files.upload(accountId, arriving(part.file, request))), filename: nameOf(part) }
+        upload = { ...(await files.upload(accountId, arriving(part.file, request, heard))), filename: nameOf(part) }
       }
     }
     if (!upload) throw invalid('file', 'The form has no file in a field "file".')
@@ -49,13 +58,18 @@ export async function readUpload(request: FastifyRequest, files: Files): Promise
   } catch (error) {
     if (upload) await files.discard(upload)
     throw error
+  } finally {
+    clearTimeout(stillness)
   }
 }
 
 /** Passes on what arrives of a form. What goes wrong with it is the client's: the form is broken, or the client gone. */
-async function* arriving<T>(source: AsyncIterable<T>, { raw }: FastifyRequest): AsyncGenerator<T> {
+async function* arriving<T>(source: AsyncIterable<T>, { raw }: FastifyRequest, heard: () => void): AsyncGenerator<T> {
   try {
-    yield* source
+    for await (const piece of source) {
+      heard()
+      yield piece
+    }
   } catch (cause) {
     if (!raw.complete) throw new ValenceError('aborted', 'The client closed the connection.', { cause })
     throw new ValenceError('invalid_request', `The form cannot be read: ${(cause as Error).message}.`, { cause })
@@ -74,8 +88,8 @@ function textOf({ value, fieldname, valueTruncated }: MultipartValue): string {
 
 function optionsOf(fields: ReadonlyMap<string, string>): { purpose: string; expiresInSeconds: number | undefined } {
   const purpose = fields.get('purpose') ?? 'batch'
-  if (purpose !== 'batch') {
-    throw invalid('purpose', 'purpose must be "batch"; this server has no other use for a file.')
+  if (!PURPOSES.includes(purpose)) {
+    throw invalid('purpose', `purpose must be one of ${PURPOSES.join(', ')}. A batch reads files of the purpose batch.`)
   }
   const anchor = fields.get('expires_after[anchor]')
   const seconds = fields.get('expires_after[seconds]')

@@ -1,5 +1,6 @@
 import { ValenceError } from '../../errors.ts'
 import type { Caller } from '../../gateway/caller.ts'
+import { lockAccount } from '../../store/account-lock.ts'
 import {
   type BatchRow,
   cancelBatch,
@@ -47,7 +48,6 @@ export function createBatches(context: BatchContext): Batches {
         const known = [...context.operations.byPath.keys()].join(' or ')
         throw new ValenceError('invalid_request', `endpoint must be ${known}.`, { field: 'endpoint' })
       }
-      await refuseTooMany(context, caller)
       return db
         .transaction()
         .execute(async (transaction) => {
@@ -104,8 +104,8 @@ export function createBatches(context: BatchContext): Batches {
 }
 
 /** @throws ValenceError `invalid_request` where the account has too much under way */
-export async function refuseTooMany({ store }: BatchContext, { accountId }: Caller): Promise<void> {
-  if ((await countUnfinished(store.db, accountId)) < MAX_UNFINISHED) return
+export async function refuseTooMany(db: BatchContext['store']['db'], accountId: string): Promise<void> {
+  if ((await countUnfinished(db, accountId)) < MAX_UNFINISHED) return
   throw new ValenceError(
     'invalid_request',
     `This account has ${MAX_UNFINISHED} batches and jobs under way; wait for one to end, or cancel one.`,
@@ -114,12 +114,18 @@ export async function refuseTooMany({ store }: BatchContext, { accountId }: Call
 
 type Transaction = Parameters<typeof holdFile>[0]
 
-/** Keeps a batch and has the queue come to it, both or neither. The queue is to be woken when the transaction is over. */
+/**
+ * Keeps a batch and has the queue come to it, both or neither. The queue is to be woken when the transaction is over.
+ *
+ * @throws ValenceError `invalid_request` where the account has too much under way
+ */
 export async function enqueue(
   { queue }: BatchContext,
   transaction: Transaction,
   batch: Omit<NewBatch, 'expiresAt'>,
 ): Promise<BatchRow> {
+  await lockAccount(transaction, batch.accountId, 'batches')
+  await refuseTooMany(transaction, batch.accountId)
   const row = await insertBatch(transaction, { ...batch, expiresAt: new Date(Date.now() + WINDOW_MS) })
   await queue.send('batch', { batchId: row.id }, { transaction, key: row.id })
   return row

@@ -1,4 +1,5 @@
 import { ValenceError } from '../../errors.ts'
+import { lockAccount } from '../../store/account-lock.ts'
 import {
   bytesOfAccount,
   deleteExpiredFiles,
@@ -22,6 +23,9 @@ export const MAX_FILE_BYTES = 200_000_000
 /** What the files of one account may have together, so that one tenant cannot fill the disk of all. */
 const MAX_ACCOUNT_BYTES = 10_000_000_000
 
+/** Each is on the disk before it counts, for as long as its client takes to send it. */
+const MAX_UPLOADS = 20
+
 /** OpenAI keeps the files of batches for 30 days unless it is told otherwise. */
 const KEEP_SECONDS = 30 * 24 * 3600
 
@@ -43,11 +47,12 @@ export type Files = {
   /**
    * Keeps the bytes of a file, of which more is known when they are all there.
    *
-   * @throws ValenceError `body_too_large`, `invalid_request` for an account that has too much already
+   * @throws ValenceError `body_too_large`, `busy`, `invalid_request` for an account that has too much already
    */
   upload(accountId: string, source: AsyncIterable<Uint8Array>): Promise<Upload>
   /** Lets go of an upload that becomes no file. */
   discard(upload: Upload): Promise<void>
+  /** @throws ValenceError `invalid_request` for an account that has too much by now */
   create(accountId: string, upload: Upload, request: FileRequest): Promise<FileRow>
   list(accountId: string, page: Page & { purpose: string | undefined }): Promise<{ rows: FileRow[]; hasMore: boolean }>
   /** @throws ValenceError `not_found` */
@@ -60,29 +65,43 @@ export type Files = {
 }
 
 export function createFiles({ db }: Store, contents: Contents): Files {
+  /** uploads under way, by account */
+  const arriving = new Map<string, number>()
   return {
     async upload(accountId, source) {
-      const held = await bytesOfAccount(db, accountId)
-      if (held >= MAX_ACCOUNT_BYTES) {
-        throw new ValenceError(
-          'invalid_request',
-          `The files of this account have ${held} bytes together; delete some before you upload more.`,
-        )
+      // Asked again when it is a file; before that nothing need be written.
+      await refuseTooMuch(db, accountId, 1)
+      const underWay = arriving.get(accountId) ?? 0
+      if (underWay >= MAX_UPLOADS) {
+        throw new ValenceError('busy', `This account uploads ${MAX_UPLOADS} files already, which is as many as may.`, {
+          retryAfterSeconds: 5,
+        })
       }
-      const contentId = newId('content_')
-      return { contentId, ...(await contents.write(contentId, source, { maxBytes: MAX_FILE_BYTES })) }
+      arriving.set(accountId, underWay + 1)
+      try {
+        const contentId = newId('content_')
+        return { contentId, ...(await contents.write(contentId, source, { maxBytes: MAX_FILE_BYTES })) }
+      } finally {
+        const left = arriving.get(accountId)! - 1
+        if (left > 0) arriving.set(accountId, left)
+        else arriving.delete(accountId)
+      }
     },
     discard: ({ contentId }) => contents.remove(contentId),
     create(accountId, { contentId, bytes, sha256 }, { filename, purpose, expiresInSeconds = KEEP_SECONDS }) {
-      return insertFile(db, {
-        id: newId('file-'),
-        account_id: accountId,
-        content_id: contentId,
-        filename,
-        purpose,
-        bytes,
-        sha256,
-        expires_at: new Date(Date.now() + expiresInSeconds * 1000),
+      return db.transaction().execute(async (transaction) => {
+        await lockAccount(transaction, accountId, 'files')
+        await refuseTooMuch(transaction, accountId, bytes)
+        return insertFile(transaction, {
+          id: newId('file-'),
+          account_id: accountId,
+          content_id: contentId,
+          filename,
+          purpose,
+          bytes,
+          sha256,
+          expires_at: new Date(Date.now() + expiresInSeconds * 1000),
+        })
       })
     },
     async list(accountId, page) {
@@ -109,6 +128,16 @@ export function createFiles({ db }: Store, contents: Contents): Files {
       for (const id of [...contentIds, ...(await unusedContents(db, old))]) await contents.remove(id)
     },
   }
+}
+
+/** @throws ValenceError `invalid_request` where the account has no room for so many bytes more */
+async function refuseTooMuch(db: Store['db'], accountId: string, bytes: number): Promise<void> {
+  const held = await bytesOfAccount(db, accountId)
+  if (held + bytes <= MAX_ACCOUNT_BYTES) return
+  throw new ValenceError(
+    'invalid_request',
+    `The files of this account have ${held} bytes together, of ${MAX_ACCOUNT_BYTES}; delete some before you upload more.`,
+  )
 }
 
 function notFound(id: string): ValenceError {
