@@ -167,6 +167,15 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
       feature: 'function_to_apply × top_k × problem_type × number of labels as in the pipeline, pairs too',
       shownBy: [by(PIPELINE, 'answers as the pipeline does')],
     },
+    {
+      feature: 'A list of texts, of pairs, or of both; top_k of 0, and of more than there is',
+      shownBy: [by(PIPELINE, 'answers as the pipeline does')],
+    },
+    { feature: 'return_all_scores, the older word for top_k', shownBy: [by(PIPELINE, 'the older return_all_scores')] },
+    {
+      feature: "The model's own truncation_side, model_max_length and model_input_names",
+      shownBy: [by(PIPELINE, 'a tokenizer_config.json that says')],
+    },
     { feature: 'truncation, max_length, padding', shownBy: [by(PIPELINE, 'a text that may be too long')] },
     {
       feature: 'A text that was cut is said to be',
@@ -193,7 +202,11 @@ export const FEATURES: Readonly<Record<string, readonly Feature[]>> = {
     },
     {
       feature: 'Any text classifier of the Hub by its id',
-      shownBy: [by(HUB_MODELS, 'each family is fetched'), by(HUB_MODELS, 'by two names')],
+      shownBy: [
+        by(HUB_MODELS, 'each family is fetched'),
+        by(HUB_MODELS, 'by two names'),
+        by(HUB_MODELS, 'a name in another case'),
+      ],
     },
     {
       feature: 'Models leave when others need their memory',
