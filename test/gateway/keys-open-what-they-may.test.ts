@@ -230,3 +230,19 @@ it('an open server takes any key, but none that has ended', async () => {
   expect((await stranger.delete(admin)).status).toBe(404)
   await open.stop()
 })
+
+it('an operator whose only key has expired gets another at the next start', async () => {
+  await using place = await storePlace('embedded')
+  const first = await startKeyedServer(place)
+  const operator = clientOf(first, first.adminKey)
+  const { data } = (await operator.get('/v1/keys')).body as { data: WithKey[] }
+  expect((await operator.patch(`/v1/keys/${data[0]!.id}`, { expires_at: 1 })).status).toBe(200)
+  expect((await operator.get('/v1/accounts')).status).toBe(401)
+  await first.stop()
+
+  const next = await startKeyedServer(place)
+  expect(next.adminKey).not.toBe(first.adminKey)
+  expect((await clientOf(next, next.adminKey).get('/v1/accounts')).status).toBe(200)
+  expect((await clientOf(next, first.adminKey).get('/v1/accounts')).status).toBe(401)
+  await next.stop()
+})
