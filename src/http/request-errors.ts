@@ -1,10 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { asValenceError, ValenceError } from '../errors.ts'
 
-/** PostgreSQL's codes for a text with U+0000 in it, the one character that it cannot hold: as text, and within JSON. */
-const NO_TEXT_OF_THE_STORES: ReadonlySet<string> = new Set(['22021', '22P05'])
-
-/** Turns what Fastify throws before a handler runs, and what the store says of a request's own words, into our vocabulary. */
+/** Turns what Fastify throws before a handler runs into our vocabulary. */
 export function fromHttp(thrown: unknown, { destroyed, complete }: IncomingMessage): ValenceError {
   // Nobody hears of it; it is no fault of the server, and not one to log.
   if (destroyed && !complete) return new ValenceError('aborted', 'The client closed the connection.', { cause: thrown })
@@ -18,12 +15,6 @@ export function fromHttp(thrown: unknown, { destroyed, complete }: IncomingMessa
   // The method QUERY must say what its body is; no route of ours answers it.
   if (code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') {
     return new ValenceError('method_not_allowed', 'This method is not answered here.')
-  }
-  if (NO_TEXT_OF_THE_STORES.has(code)) {
-    return new ValenceError(
-      'invalid_request',
-      'An id or name holds the character U+0000, which nothing here is called by.',
-    )
   }
   return asValenceError(thrown)
 }
