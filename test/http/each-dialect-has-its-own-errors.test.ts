@@ -68,7 +68,7 @@ describe('Hugging Face', () => {
     ['inputs of a wrong type', { inputs: 5 }, 400, /^inputs must be string or object or array/],
     ['a wrong text in a list', { inputs: ['a', 5] }, 400, /^inputs\[1\] must be string or object/],
     ['an empty list', { inputs: [] }, 400, /inputs/],
-    ['top_k of nothing', { inputs: 'a', parameters: { top_k: 0 } }, 400, /^parameters.top_k must be >= 1/],
+    ['fewer than no labels', { inputs: 'a', parameters: { top_k: -1 } }, 400, /^parameters.top_k must be >= 0/],
     [
       'an unknown function',
       { inputs: 'a', parameters: { function_to_apply: 'max' } },
