@@ -207,6 +207,21 @@ describe('an upstream that', () => {
     await bad.close()
   })
 
+  it('says nothing for as long as requests have is left alone, though it may have longer', async () => {
+    const bad = await startMisbehaving(() => {})
+    const running = await startWithUpstreams(
+      {
+        upstreams: { bad: { protocol: 'huggingface', url: bad.url } },
+        models: [{ id: 'a/b', labels: LABELS, candidates: [{ upstream: 'bad', model: 'x' }] }],
+      },
+      ['--timeout-ms', '300'],
+    )
+    for (let failure = 0; failure < 5; failure++) expect((await ask(running)).status).toBe(504)
+    expect(await circuitOf(running)).toBe('open')
+    await running.stop()
+    await bad.close()
+  })
+
   it('is slow is stepped in for in time, and no more at once are sent to it than it bears', async () => {
     let atOnce = 0
     let most = 0

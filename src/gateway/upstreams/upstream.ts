@@ -85,12 +85,18 @@ export function createUpstream(name: string, settings: UpstreamSettings, key: st
         }))
       } catch (error) {
         others.abort(error)
-        if (error instanceof UpstreamError && error.kind !== 'refused') breaker.failed()
+        if (isItsFault(error)) breaker.failed()
         else breaker.toldNothing()
         throw error
       }
     },
   }
+}
+
+/** A request's own time may be shorter than what the upstream is given, and was spent waiting for it all the same. */
+function isItsFault(error: unknown): boolean {
+  if (error instanceof ValenceError) return error.code === 'timed_out'
+  return error instanceof UpstreamError && error.kind !== 'refused'
 }
 
 /** What a text has about, where nobody counts. */
