@@ -87,6 +87,23 @@ class CloudflareClient(unittest.TestCase):
         self.assertEqual(caught.exception.status_code, 413)
         self.assertEqual([error.code for error in caught.exception.errors], [3006])
 
+    def test_raises_its_class_for_what_only_a_request_by_hand_can_meet(self):
+        run = f"/accounts/{ACCOUNT}/ai/run/{CLOUDFLARE_MODEL}"
+        text = {"text": GOOD}
+        too_many = {"requests": [{"text": "x" * 1_000_000}] * 11}
+        for path, body, kind, status, code in (
+            (run, None, cloudflare.BadRequestError, 400, 3003),
+            ("/accounts/%zz/ai/run/x", text, cloudflare.BadRequestError, 400, 7003),
+            (f"/accounts/{ACCOUNT}/ai/run/", text, cloudflare.NotFoundError, 404, 7000),
+            (f"/accounts/{ACCOUNT}/ai/models/search", text, cloudflare.APIStatusError, 405, 10405),
+            (f"{run}?queueRequest=true", too_many, cloudflare.APIStatusError, 413, 3006),
+            (f"{run}?queueRequest=true", {"request_id": "job_x"}, cloudflare.NotFoundError, 404, 7003),
+        ):
+            with self.subTest(code=code), self.assertRaises(kind) as caught:
+                self.client.post(path, body=body, cast_to=object)
+            self.assertEqual(caught.exception.status_code, status)
+            self.assertEqual([error.code for error in caught.exception.errors], [code])
+
     def test_raises_bad_request_error_6003_for_a_malformed_authorization(self):
         with self.assertRaises(cloudflare.BadRequestError) as caught:
             self.client.user.tokens.verify(extra_headers={"Authorization": KEY})
