@@ -122,7 +122,7 @@ describe('the @huggingface/inference client from npm', () => {
 
   it.each([
     ['function_to_apply', { function_to_apply: 'tanh' }],
-    ['top_k', { top_k: 0 }],
+    ['top_k', { top_k: -1 }],
   ])('shows that the parameter %s is wrong', async (name, parameters) => {
     const call = client.textClassification({ inputs: TEXT, parameters: parameters as { top_k?: number } })
     const error = await failureOf(call)
