@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty'
 import type { AccountFields, AccountRow } from '../gateway/accounts.ts'
+import { MAX_TAG_LENGTH } from '../gateway/budgets.ts'
 import type { Gateway } from '../gateway/gateway.ts'
 import { inDollars, nameIn } from './amounts.ts'
 import { gatewayCommand, MOST_LISTED, printLines, wordsOf } from './gateway-command.ts'
@@ -10,8 +11,6 @@ const PARENT_FLAG = {
   type: 'string',
   description: 'the account that pays: its sub-accounts are meant, which have no wallet',
 } as const
-
-const MAX_TAG_LENGTH = 64
 
 const create = gatewayCommand(
   { name: 'create', description: 'Make an account or sub-account and its first key, which is shown this once' },

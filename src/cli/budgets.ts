@@ -1,13 +1,11 @@
 import { defineCommand } from 'citty'
-import type { Budget } from '../gateway/budgets.ts'
+import { type Budget, MAX_TAG_LENGTH } from '../gateway/budgets.ts'
 import { LOCAL_ACCOUNT_ID } from '../gateway/caller.ts'
 import { inDollars, microsIn, nameIn } from './amounts.ts'
 import { gatewayCommand, printLines, wordsOf } from './gateway-command.ts'
 import { refuseArguments } from './settings.ts'
 
 const ACCOUNT_FLAG = { type: 'string', description: `whose budgets (default ${LOCAL_ACCOUNT_ID})` } as const
-
-const MAX_TAG_LENGTH = 64
 
 const set = gatewayCommand(
   { name: 'set', description: "Set what an account's calls under a tag may cost a month" },

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ValenceError } from '../errors.ts'
 import type { Admission, Answer, CacheMode, Call, Classification, LabelScore, Routing } from '../gateway/admission.ts'
+import { MAX_TAG_LENGTH } from '../gateway/budgets.ts'
 import type { Caller } from '../gateway/caller.ts'
 import { centsOf } from '../gateway/money.ts'
 
@@ -35,9 +36,6 @@ export type Dialect = {
 export type FailedRequest = { id: string; method: string; path: string }
 
 export type ErrorAnswer = { status: number; headers?: Record<string, string>; body: unknown }
-
-/** The longest tag that a call may carry. */
-const MAX_TAG_LENGTH = 64
 
 const CACHE_MODES: readonly CacheMode[] = ['auto', 'force', 'skip']
 

@@ -15,6 +15,9 @@ export type Budgets = {
   remove(which: { accountId: string; id: string }): Promise<void>
 }
 
+/** The longest tag that a call may carry. */
+export const MAX_TAG_LENGTH = 64
+
 const MAX_LISTED = 1000
 
 export function createBudgets(opened: Promise<{ store: Store }>): Budgets {

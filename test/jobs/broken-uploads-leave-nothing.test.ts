@@ -1,10 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RunningServer } from '../support/server.ts'
-import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
-import { clientOf, pause, startOn, until } from './support.ts'
+import { describe, expect, it } from 'vitest'
+import { STORE_KINDS } from '../support/stores.ts'
+import { clientOf, pause, serverAround, until } from './support.ts'
 
 const TYPE = 'multipart/form-data; boundary=b'
 const FILE = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{}\r\n'
@@ -14,21 +13,10 @@ const field = (name: string, value: string) =>
 const END = '--b--\r\n'
 
 describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
-  let place: StorePlace
-  let server: RunningServer
-
-  beforeAll(async () => {
-    place = await storePlace(kind)
-    server = await startOn(place)
-  }, 120_000)
-
-  afterAll(async () => {
-    await server?.stop()
-    await place?.[Symbol.asyncDispose]()
-  })
+  const around = serverAround(kind)
 
   /** What of uploads lies on the disk; the rows of the other store are looked at when the server has gone. */
-  const contents = () => (kind === 'embedded' ? readdirSync(join(place.dataDir, 'files')) : [])
+  const contents = () => (kind === 'embedded' ? readdirSync(join(around.place.dataDir, 'files')) : [])
 
   it.each([
     ['no boundary', 'multipart/form-data', FILE + END],
@@ -43,7 +31,11 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     ['a field that is too long', TYPE, field('purpose', 'x'.repeat(5000)) + FILE + END],
     ['a field of the name __proto__', TYPE, field('__proto__', 'x') + FILE + END],
   ])('a form with %s is refused as the client’s mistake', async (_, type, body) => {
-    const response = await fetch(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': type }, body })
+    const response = await fetch(`${around.server.url}/v1/files`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body,
+    })
     const answer = await response.text()
     expect([400, 413], answer).toContain(response.status)
     expect(JSON.parse(answer)).toMatchObject({ error: { type: 'invalid_request_error' } })
@@ -51,7 +43,7 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
   })
 
   it('an upload whose client goes away leaves nothing', async () => {
-    const sending = request(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
+    const sending = request(`${around.server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
     sending.on('error', () => {})
     sending.write(FILE.slice(0, -2))
     for (let pieces = 0; pieces < 20; pieces += 1) sending.write('x'.repeat(100_000))
@@ -61,12 +53,12 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
       async () => contents(),
       (found) => found.length === 0,
     )
-    expect((await clientOf(server).files.list()).data).toEqual([])
+    expect((await clientOf(around.server).files.list()).data).toEqual([])
   })
 
   it.skipIf(kind !== 'embedded')('an upload that stands still is given up, and a slow one is not', async () => {
     const send = () => {
-      const sending = request(`${server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
+      const sending = request(`${around.server.url}/v1/files`, { method: 'POST', headers: { 'content-type': TYPE } })
       sending.write(FILE.slice(0, -2))
       return sending
     }
@@ -80,15 +72,15 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 120_000 }, (kind) => {
     expect(await ending).toMatchObject({ code: 'ECONNRESET' })
     slow.end(`\r\n${END}`)
     expect(await answer).toBe(201)
-    const { data } = await clientOf(server).files.list()
+    const { data } = await clientOf(around.server).files.list()
     expect(contents()).toHaveLength(1)
-    for (const { id } of data) await clientOf(server).files.delete(id)
+    for (const { id } of data) await clientOf(around.server).files.delete(id)
   })
 
   it('nothing went wrong on the server’s side, and nothing is left', async () => {
-    await server.stop()
-    expect(server.output()).not.toContain('"level":50')
-    const { db } = await place.open()
+    await around.server.stop()
+    expect(around.server.output()).not.toContain('"level":50')
+    const { db } = await around.place.open()
     expect(await db.selectFrom('files').select('id').execute()).toEqual([])
     expect(await db.selectFrom('file_chunks').select('content_id').execute()).toEqual([])
   })

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { get, post } from '../support/http.ts'
-import type { RunningServer } from '../support/server.ts'
-import { STORE_KINDS, type StorePlace, storePlace } from '../support/stores.ts'
-import { MODEL, startOn, until } from './support.ts'
+import { STORE_KINDS } from '../support/stores.ts'
+import { MODEL, serverAround, until } from './support.ts'
 
 type Job = {
   id: string
@@ -14,21 +13,11 @@ type Job = {
 }
 
 describe.each(STORE_KINDS)('a job on the %s store', { timeout: 120_000 }, (kind) => {
-  let place: StorePlace
-  let server: RunningServer
+  const around = serverAround(kind)
 
-  beforeAll(async () => {
-    place = await storePlace(kind)
-    server = await startOn(place)
-  }, 120_000)
-
-  afterAll(async () => {
-    await server?.stop()
-    await place?.[Symbol.asyncDispose]()
-  })
-
-  const start = async (body: object) => post(`${server.url}/v1/classifications`, { model: MODEL, async: true, ...body })
-  const look = async (id: string) => (await get(`${server.url}/v1/jobs/${id}`)).body as Job
+  const start = async (body: object) =>
+    post(`${around.server.url}/v1/classifications`, { model: MODEL, async: true, ...body })
+  const look = async (id: string) => (await get(`${around.server.url}/v1/jobs/${id}`)).body as Job
   /** As AIGateway's own clients wait: for these two and no others. */
   const wait = (id: string) =>
     until(
@@ -43,13 +32,13 @@ describe.each(STORE_KINDS)('a job on the %s store', { timeout: 120_000 }, (kind)
     expect(body).toMatchObject({ object: 'job', status: 'queued', progress: 0, result: null })
     const job = await wait((body as Job).id)
     expect(job).toMatchObject({ status: 'completed', progress: 1, error: null, request_counts: { completed: 100 } })
-    const lines = (await get(server.url + job.result_url!)).body as string
+    const lines = (await get(around.server.url + job.result_url!)).body as string
     const results = lines
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { index: number; label: string })
     expect(results.map(({ index }) => index)).toEqual(texts.map((_, index) => index))
-    const direct = await post(`${server.url}/v1/classifications`, { model: MODEL, input: texts[7] })
+    const direct = await post(`${around.server.url}/v1/classifications`, { model: MODEL, input: texts[7] })
     expect(results[7]).toEqual({ ...(direct.body as { data: object[] }).data[0], index: 7 })
   })
 
@@ -59,17 +48,17 @@ describe.each(STORE_KINDS)('a job on the %s store', { timeout: 120_000 }, (kind)
   ])('that is cancelled by %s%s has failed, and says that it was cancelled', async (method, path) => {
     const { body } = await start({ input: Array.from({ length: 3000 }, (_, index) => `Text ${index}`) })
     const { id } = body as Job
-    const response = await fetch(`${server.url}/v1/jobs/${id}${path}`, { method })
+    const response = await fetch(`${around.server.url}/v1/jobs/${id}${path}`, { method })
     expect(await response.json()).toMatchObject({ id, status: 'failed', error: { code: 'cancelled' } })
     const job = await wait(id)
     expect(job).toMatchObject({ status: 'failed', error: { code: 'cancelled' } })
-    const again = await fetch(`${server.url}/v1/jobs/${id}${path}`, { method })
+    const again = await fetch(`${around.server.url}/v1/jobs/${id}${path}`, { method })
     expect(await again.json()).toMatchObject({ id, status: 'failed' })
   })
 
   it('gives links that need no key, for the time that was asked for', async () => {
     const job = await wait(((await start({ input: 'good' })).body as Job).id)
-    const path = `${server.url}${job.result_url}`
+    const path = `${around.server.url}${job.result_url}`
     const signed = await get(`${path}/signed?expires_in=60`)
     const { url, expires_at: expiresAt } = signed.body as { url: string; expires_at: number }
     expect(expiresAt - Date.now() / 1000).toBeLessThanOrEqual(60)
@@ -98,11 +87,11 @@ describe.each(STORE_KINDS)('a job on the %s store', { timeout: 120_000 }, (kind)
     expect(await start({ input: 'x', model: 'nobody-knows' })).toMatchObject({ status: 404 })
     const most = Array.from({ length: 50_001 }, () => 'x')
     expect(await start({ input: most })).toMatchObject({ status: 400, body: { error: { param: 'input' } } })
-    expect(await get(`${server.url}/v1/jobs/job_0`)).toMatchObject({ status: 404 })
+    expect(await get(`${around.server.url}/v1/jobs/job_0`)).toMatchObject({ status: 404 })
   })
 
   it('lists none of its files among the account’s', async () => {
-    const list = await get(`${server.url}/v1/files`)
+    const list = await get(`${around.server.url}/v1/files`)
     expect((list.body as { data: unknown[] }).data).toEqual([])
   })
 })

@@ -1,7 +1,8 @@
 import OpenAI, { toFile } from 'openai'
-import type { Store } from '../../src/store/store.ts'
+import { afterAll, beforeAll } from 'vitest'
+import type { Store, StoreKind } from '../../src/store/store.ts'
 import { type RunningServer, startTestServer } from '../support/server.ts'
-import type { StorePlace } from '../support/stores.ts'
+import { type StorePlace, storePlace } from '../support/stores.ts'
 
 export const MODEL = 'huggingface/distilbert-sst-2-int8'
 
@@ -10,6 +11,20 @@ type Batch = OpenAI.Batch
 /** A server on a store of its own, whose webhooks may go to this machine. */
 export function startOn(place: StorePlace, env: Record<string, string> = {}): Promise<RunningServer> {
   return startTestServer(['--workers', '1', '--allow-private-webhooks'], { ...place.env, ...env })
+}
+
+/** Has one server for all the tests around the call; its fields are there once they run. A test may put another in its place. */
+export function serverAround(kind: StoreKind): { place: StorePlace; server: RunningServer } {
+  const around = {} as { place: StorePlace; server: RunningServer }
+  beforeAll(async () => {
+    around.place = await storePlace(kind)
+    around.server = await startOn(around.place)
+  }, 120_000)
+  afterAll(async () => {
+    await around.server?.stop()
+    await around.place?.[Symbol.asyncDispose]()
+  })
+  return around
 }
 
 export function clientOf({ url }: { url: string }, apiKey = 'any'): OpenAI {
