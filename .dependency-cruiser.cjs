@@ -22,7 +22,7 @@ const MAY_IMPORT = {
   '^src/loading/': [
     '^src/catalog/',
     '^src/convert/',
-    '^src/engine/engine\\.ts$',
+    '^src/engine/(engine|priority)\\.ts$',
     '^src/engine/tokenizer/tokenizer\\.ts$',
     '^src/errors\\.ts$',
     '^src/gateway/(models|models-on-demand)\\.ts$',

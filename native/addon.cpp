@@ -1,14 +1,18 @@
-// The addon's JavaScript side: kernels() → names; createPool(options) → pool; loadModel(network) → model;
+// The addon's JavaScript side: kernels() → names; createPool(options) → pool; loadModel(network, niceness) → model;
 // run(pool, model, lengths, ids, typeIds) → a promise; closePool(pool); trimMemory(). src/engine/native/addon.ts has the types.
 #include <node_api.h>
 #include <stdlib.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
 
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "instruction-set.hpp"
 #include "pool.hpp"
@@ -171,18 +175,25 @@ struct Loading {
   std::unique_ptr<LoadedModel> loaded;
   Network network;
   std::vector<QuantisedLayer> layers;
+  int niceness;
   napi_deferred deferred;
   napi_async_work work;
   std::string error;
 };
 
+// Runs on a thread of its own, as a thread cannot take its niceness back and this one is lent to others afterwards.
 void packModel(napi_env, void* data) {
   auto* loading = (Loading*)data;
-  try {
-    loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
-  } catch (const std::bad_alloc&) {
-    loading->error = "out of memory";
-  }
+  std::thread([loading] {
+    try {
+#if defined(__linux__)
+      setpriority(PRIO_PROCESS, 0, loading->niceness);
+#endif
+      loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
+    } catch (const std::bad_alloc&) {
+      loading->error = "out of memory";
+    }
+  }).join();
 }
 
 void modelIsPacked(napi_env env, napi_status, void* data) {
@@ -207,6 +218,8 @@ void modelIsPacked(napi_env env, napi_status, void* data) {
 
 napi_value loadModel(napi_env env, napi_value* arguments) {
   const napi_value source = arguments[0];
+  int32_t niceness;
+  check(env, napi_get_value_int32(env, arguments[1], &niceness));
   Network network;
   const int hidden = network.hidden = size(env, source, "hidden");
   network.heads = size(env, source, "heads");
@@ -245,7 +258,7 @@ napi_value loadModel(napi_env env, napi_value* arguments) {
                       norm(env, layer, "attentionNorm", hidden), norm(env, layer, "outputNorm", hidden)});
   }
 
-  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), nullptr, nullptr, {}};
+  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), niceness, nullptr, nullptr, {}};
   napi_value promise, title;
   check(env, napi_create_reference(env, source, 1, &loading->loaded->source));
   check(env, napi_create_promise(env, &loading->deferred, &promise));
@@ -395,7 +408,7 @@ void offer(napi_env env, napi_value exports, const char* name, napi_callback cal
 NAPI_MODULE_INIT() {
   using namespace valence;
   offer(env, exports, "kernels", entry<0, kernelNames>);
-  offer(env, exports, "loadModel", entry<1, loadModel>);
+  offer(env, exports, "loadModel", entry<2, loadModel>);
   offer(env, exports, "createPool", entry<1, createPool>);
   offer(env, exports, "run", entry<5, run>);
   offer(env, exports, "closePool", entry<1, closePool>);

@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { join } from 'node:path'
-import { weightsIn } from './wanted-files.ts'
+import { hashOfWeights } from './weights-hash.ts'
 
 /** Which revision of its weights a loaded model has. */
 export type Revisions = {
-  /** Notes where a model's weights came from; what came from the Hub knows its commit. */
+  /** Notes where a model's weights came from, and what they are known by: the Hub's commit, or their hash. */
   note(modelId: string, source: { folder: string; commit: string | undefined }): void
   forget(modelId: string): void
   /** What tells its results from those of other weights of the same name, at once: the commit, or which time it was loaded. */
@@ -30,17 +27,5 @@ export function createRevisions(): Revisions {
     },
     markOf: (modelId) => marks.get(modelId) ?? '',
     of: (modelId) => known.get(modelId)?.() ?? Promise.resolve(undefined),
-  }
-}
-
-/** Read in pieces, so that hundreds of megabytes do not hold the event loop; what cannot be read any more has none. */
-async function hashOfWeights(folder: string): Promise<string | undefined> {
-  const hash = createHash('sha1')
-  try {
-    for (const name of weightsIn(folder))
-      for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk)
-    return hash.digest('hex')
-  } catch {
-    return undefined
   }
 }

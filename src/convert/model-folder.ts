@@ -8,6 +8,8 @@ import { type ClassifierConfig, readClassifierConfig } from './config.ts'
 import { readGolden } from './golden.ts'
 import { CHECKPOINT_FILE, findOnnxFile, hasCheckpoint, isThere } from './model-files.ts'
 import { checkOnnxFile } from './onnx-file.ts'
+import type { StoredTensor } from './safetensors.ts'
+import type { Tensors } from './tensors.ts'
 import { inFile, readJsonFile, readTextFile } from './text-file.ts'
 
 /** A model's files, read: what the engine needs to run it. */
@@ -40,18 +42,32 @@ const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
  *
  * Weights are read from the file straight into the shared memory where the network keeps them.
  *
+ * @param beforeRead called before each piece of them, which is a few milliseconds' work
  * @throws Error that names the file and what is wrong with it
  */
-export function readModelFolder(folder: string): ModelFolder {
+export function readModelFolder(folder: string, beforeRead = () => {}): ModelFolder {
   const config = readConfigFile(folder)
   const checkpoint = openCheckpoint(folder)
   if (!checkpoint) throw new Error(`${folder}: ${reasonForNoWeights(folder)}`)
   try {
-    const network = inFile(folder, CHECKPOINT_FILE, () => networkFromCheckpoint(config, checkpoint.tensors))
+    const network = inFile(folder, CHECKPOINT_FILE, () =>
+      networkFromCheckpoint(config, announced(checkpoint.tensors, beforeRead)),
+    )
     return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden: goldenFor(folder, config, network) }
   } finally {
     checkpoint.close()
   }
+}
+
+function announced(tensors: Tensors, beforeRead: () => void): Tensors {
+  const announce = (tensor: StoredTensor): StoredTensor => ({
+    ...tensor,
+    read(into, at) {
+      beforeRead()
+      tensor.read(into, at)
+    },
+  })
+  return new Map(Array.from(tensors, ([name, tensor]) => [name, announce(tensor)]))
 }
 
 /**
@@ -59,9 +75,9 @@ export function readModelFolder(folder: string): ModelFolder {
  *
  * @throws Error that names the file and what is wrong with it
  */
-export function openModelFolder(folder: string): ModelFolder<Network | OnnxFile> {
+export function openModelFolder(folder: string, beforeRead?: () => void): ModelFolder<Network | OnnxFile> {
   const name = hasCheckpoint(folder) ? undefined : findOnnxFile(folder)
-  if (name === undefined) return readModelFolder(folder)
+  if (name === undefined) return readModelFolder(folder, beforeRead)
   const config = readConfigFile(folder)
   inFile(folder, name, checkOnnxPath)
   const network = { onnxPath: join(folder, name), labels: config.labels.length, maxTokens: config.positions }

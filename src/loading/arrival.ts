@@ -64,7 +64,7 @@ async function arrive(
     signal,
   })
   tell('loaded')
-  await loader.load(model, folder, signal)
+  await loader.load(model, { folder, commit }, signal)
   revisions.note(model.id, { folder, commit })
   directory.arrived(model.id)
 }

@@ -1,7 +1,11 @@
+import { setImmediate } from 'node:timers/promises'
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Engine } from '../engine/engine.ts'
 import { engineModel } from './engine-model.ts'
 import { readInThread } from './read-in-thread.ts'
+
+/** Where a model's files are, and the Hub's commit that they come from, if they do. */
+export type WeightsSource = { folder: string; commit: string | undefined }
 
 /** Brings models into the engine while others answer: one after another, whoever asks for it. */
 export type Loader = {
@@ -9,9 +13,10 @@ export type Loader = {
    * Brings a model's weights from its folder into the engine. What reading and packing left behind, which is as large as the
    * model, is given back before it resolves.
    *
+   * @returns what the weights are known by: the commit that they come from, or else their hash
    * @throws Error that names the file and what is wrong with it; the signal's reason where it is aborted
    */
-  load(model: CatalogModel, folder: string, signal: AbortSignal): Promise<void>
+  load(model: CatalogModel, from: WeightsSource, signal: AbortSignal): Promise<string | undefined>
 }
 
 export function createLoader(engine: Engine): Loader {
@@ -19,17 +24,21 @@ export function createLoader(engine: Engine): Loader {
   let last: Promise<unknown> = Promise.resolve()
 
   /** A function of its own: as long as it runs, what it read is referred to. */
-  async function readAndLoad(model: CatalogModel, folder: string, signal: AbortSignal): Promise<void> {
-    const files = await readInThread(folder, signal)
+  async function readAndLoad(model: CatalogModel, { folder, commit }: WeightsSource, signal: AbortSignal) {
+    const { files, hash } = await readInThread({ folder, hashed: commit === undefined }, signal)
+    // What came from the thread has held the event loop for some ten milliseconds; the tokenizer will.
+    await setImmediate()
     signal.throwIfAborted()
     await engine.load(engineModel(model, folder, files), { whileServing: true })
+    return commit ?? hash
   }
 
   return {
-    load(model, folder, signal) {
+    load(model, from, signal) {
       const done = last.then(async () => {
-        await readAndLoad(model, folder, signal)
+        const revision = await readAndLoad(model, from, signal)
         engine.giveMemoryBack()
+        return revision
       })
       last = done.catch(() => {})
       return done

@@ -140,27 +140,27 @@ export function createModelsOnDemand(options: {
     return done
   }
 
-  async function load(guest: Guest, { folder, commit }: ModelFilesHere): Promise<void> {
+  async function load(guest: Guest, here: ModelFilesHere): Promise<void> {
     const { id } = guest.model
-    const same = commit === undefined ? undefined : loadedFrom(commit)
+    const same = here.commit === undefined ? undefined : loadedFrom(here.commit)
     if (same !== undefined) {
       otherNames.set(id, same)
       guests.delete(id)
       return
     }
-    const { labels, bytes } = sizeInMemory(folder, engine)
+    const { labels, bytes } = sizeInMemory(here.folder, engine)
     guest.model = files.entry(id, labels)
     await makeRoom(id, bytes)
     guest.bytes = bytes
     usedBytes += bytes
     try {
-      await loader.load(guest.model, folder, closing.signal)
+      const revision = await loader.load(guest.model, here, closing.signal)
+      revisions.note(id, { folder: here.folder, commit: revision })
     } catch (error) {
       usedBytes -= bytes
       await engine.unload(id)
       throw error
     }
-    revisions.note(id, { folder, commit })
     directory.add(guest.model)
     guest.state = 'ready'
   }

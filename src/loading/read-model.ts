@@ -7,8 +7,9 @@ export type ModelFiles = ModelFolder<EngineModel['network']>
 /**
  * Reads a model's folder into memory. Every model comes this way, at the start and later.
  *
+ * @param beforeRead called before each piece of the weights, some milliseconds' work
  * @throws Error that names the file and what is wrong with it
  */
-export function readModel(folder: string): ModelFiles {
-  return openModelFolder(folder)
+export function readModel(folder: string, beforeRead?: () => void): ModelFiles {
+  return openModelFolder(folder, beforeRead)
 }

@@ -1,17 +1,21 @@
-import { setPriority } from 'node:os'
+import { enableCompileCache } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
-import { readModel } from './read-model.ts'
+import { comeAfterOthers } from '../engine/priority.ts'
+import type { ReadingTask, ReadModel } from './read-in-thread.ts'
 
 /** A thread that reads one model and ends; `read-in-thread.ts` is its other end. The network lies on shared memory. */
 if (!parentPort) throw new Error('loading/worker.ts runs as a worker thread only')
 
-/**
- * Beside a thread that answers and wants the same processor, this one gets a tenth of it. Less would keep whoever waits for
- * the model waiting for minutes, as long as the others are busy.
- */
-const NICENESS = 10
+await comeAfterOthers()
 
-// Elsewhere a priority is the whole process's.
-if (process.platform === 'linux') setPriority(NICENESS)
+// Imported only now, as that takes a tenth of a second, and half of that where what was compiled once is kept.
+enableCompileCache()
+const { createPace } = await import('./pace.ts')
+const { readModel } = await import('./read-model.ts')
+const { hashOfWeights } = await import('../catalog/weights-hash.ts')
 
-parentPort.postMessage(readModel(workerData as string))
+const { folder, hashed } = workerData as ReadingTask
+const pace = createPace()
+const files = readModel(folder, pace)
+const read: ReadModel = { files, hash: hashed ? await hashOfWeights(folder, pace) : undefined }
+parentPort.postMessage(read)

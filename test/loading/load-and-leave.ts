@@ -27,7 +27,7 @@ const { signal } = new AbortController()
 const loaded: number[] = []
 const left: number[] = []
 for (let time = 0; time < Number(times); time++) {
-  await loader.load(model, folder, signal)
+  await loader.load(model, { folder, commit: undefined }, signal)
   await engine.classify(model.id, [{ text: 'a fine film '.repeat(200) }], { signal })
   loaded.push(residentBytes())
   await engine.unload(model.id)

@@ -23,7 +23,7 @@ it.skipIf(process.platform !== 'linux')(
     const usual = readersOf(threads())
     const over = new AbortController()
     const loads = Promise.all(
-      [0, 1, 2].map((copy) => loader.load({ ...model, id: `copy-${copy}` }, folder, signal)),
+      [0, 1, 2].map((copy) => loader.load({ ...model, id: `copy-${copy}` }, { folder, commit: undefined }, signal)),
     ).finally(() => over.abort())
     const seen: number[] = []
     while (!over.signal.aborted) {
@@ -38,8 +38,8 @@ it.skipIf(process.platform !== 'linux')(
 
 it('one that cannot be read does not keep the next from coming', async () => {
   const loader = createLoader(engine)
-  const broken = loader.load({ ...model, id: 'broken' }, '/nowhere/at/all', signal)
-  const next = loader.load({ ...model, id: 'next' }, folder, signal)
+  const broken = loader.load({ ...model, id: 'broken' }, { folder: '/nowhere/at/all', commit: undefined }, signal)
+  const next = loader.load({ ...model, id: 'next' }, { folder, commit: undefined }, signal)
   await expect(broken).rejects.toThrow(/no such file/)
   await next
 })

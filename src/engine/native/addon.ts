@@ -17,8 +17,10 @@ export type Addon = {
   /**
    * Copies and packs the layers' matrices, on a thread. The model keeps the object, and reads the rest of its arrays, for
    * as long as it lives.
+   *
+   * @param niceness of the thread, on Linux
    */
-  loadModel(network: Network): Promise<NativeModel>
+  loadModel(network: Network, niceness: number): Promise<NativeModel>
   /**
    * @param lengths tokens of each text
    * @param ids all texts' tokens, end to end

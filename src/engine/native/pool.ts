@@ -1,6 +1,7 @@
 import type { EncodedText, PackAnswer } from '../backend.ts'
 import type { EncoderLayer, Network } from '../network.ts'
 import type { Pool } from '../pool.ts'
+import { BACKGROUND_NICENESS } from '../priority.ts'
 import type { Addon, NativeModel } from './addon.ts'
 
 /**
@@ -19,9 +20,9 @@ export function createNativePool(
   const underWay = new Set<Promise<unknown>>()
 
   return {
-    async load(modelId, network) {
+    async load(modelId, network, whileServing) {
       const handed = { ...network, layers: network.layers.map((layer) => ({ ...layer })) }
-      const model = await addon.loadModel(handed)
+      const model = await addon.loadModel(handed, whileServing ? BACKGROUND_NICENESS : 0)
       handed.layers.forEach(forgetMatrices)
       models.set(modelId, { model, labels: network.labels })
     },
