@@ -1,5 +1,6 @@
 import { ValenceError } from '../errors.ts'
 import type { EncodedText, PackAnswer } from './backend.ts'
+import { areIdentical, fingerprintOf } from './identical-texts.ts'
 
 /**
  * The queue between requests and workers.
@@ -41,8 +42,8 @@ export type Depth = { waiting: number; waitingInBackground: number; running: num
 
 export type QueuedText = {
   modelId: string
-  /** what makes two texts identical, the model aside */
-  key: string
+  /** whose text it is: only those of one name share a job */
+  sharedAmong: string
   encoded: EncodedText
 }
 
@@ -50,12 +51,17 @@ export type JobResult = { logits: Float32Array; queueMs: number; inferenceMs: nu
 
 type Waiter = { resolve: (result: JobResult) => void; reject: (reason: unknown) => void }
 
-/** What waits in a lane, in the order of arrival, which a Map keeps. */
-type LaneQueue = { jobs: Map<string, Job>; tokens: number }
+/**
+ * What waits in a lane, in the order of arrival. Jobs are in arrays and looked through, which is quick for so few: a Map that
+ * is added to and deleted from at such a rate moves to a new table again and again, and V8's young collections take a dead
+ * table that is old for a reason to keep what the next ones hold. So did all jobs and their tokens become old.
+ */
+type LaneQueue = { jobs: Job[]; tokens: number }
 
 type Job = QueuedText & {
+  fingerprint: number
   lane: Lane
-  waiters: Set<Waiter>
+  waiters: Waiter[]
   enqueuedAt: number
 }
 
@@ -86,27 +92,25 @@ export function createBatcher(options: {
   }
 }): Batcher {
   const lanes: Record<Lane, LaneQueue> = { interactive: emptyLane(), background: emptyLane() }
-  const running = new Map<string, Job>()
+  const running: Job[] = []
   let closed = false
 
   function admit(texts: readonly QueuedText[], name: Lane): Job[] {
     const lane = lanes[name]
     const now = performance.now()
-    const fresh = new Map<string, Job>()
+    const fresh: Job[] = []
     const jobs = texts.map((text) => {
-      const id = jobId({ ...text, lane: name })
-      const known = lane.jobs.get(id) ?? running.get(id) ?? fresh.get(id)
-      if (known) return known
-      const job: Job = { ...text, lane: name, waiters: new Set(), enqueuedAt: now }
-      fresh.set(id, job)
-      return job
+      const job: Job = { ...text, fingerprint: fingerprintOf(text), lane: name, waiters: [], enqueuedAt: now }
+      const known = identicalTo(job, lane.jobs) ?? identicalTo(job, running) ?? identicalTo(job, fresh)
+      if (!known) fresh.push(job)
+      return known ?? job
     })
-    const freshTokens = [...fresh.values()].reduce((sum, job) => sum + tokensOf(job), 0)
+    const freshTokens = fresh.reduce((sum, job) => sum + tokensOf(job), 0)
     if (freshTokens > options.maxWaitingTokens) throw tooManyTokens(freshTokens, options.maxWaitingTokens)
-    if (lane.jobs.size + fresh.size > options.maxWaiting || lane.tokens + freshTokens > options.maxWaitingTokens) {
+    if (lane.jobs.length + fresh.length > options.maxWaiting || lane.tokens + freshTokens > options.maxWaitingTokens) {
       throw queueFull()
     }
-    for (const [id, job] of fresh) lane.jobs.set(id, job)
+    lane.jobs.push(...fresh)
     lane.tokens += freshTokens
     return jobs
   }
@@ -134,26 +138,26 @@ export function createBatcher(options: {
         for (const [index, job] of jobs.entries()) leave(job, waiters[index]!)
         reject(reason)
       }
-      for (const [index, job] of jobs.entries()) job.waiters.add(waiters[index]!)
+      for (const [index, job] of jobs.entries()) job.waiters.push(waiters[index]!)
       signal.addEventListener('abort', onAbort, { once: true })
     })
   }
 
   function leave(job: Job, waiter: Waiter): void {
-    job.waiters.delete(waiter)
-    // A waiter may be leaving a job that is done, while a new one of the same text waits for somebody else.
-    if (job.waiters.size === 0 && lanes[job.lane].jobs.get(jobId(job)) === job) unqueue(job)
+    removeFrom(job.waiters, waiter)
+    if (job.waiters.length === 0) unqueue(job)
   }
 
+  /** Takes a job out of its lane, where it is still there. */
   function unqueue(job: Job): void {
     const lane = lanes[job.lane]
-    if (lane.jobs.delete(jobId(job))) lane.tokens -= tokensOf(job)
+    if (removeFrom(lane.jobs, job)) lane.tokens -= tokensOf(job)
   }
 
   /** The oldest text of a model that can be run now; of the background only where no other can. */
   function oldest(): Job | undefined {
     for (const { jobs } of [lanes.interactive, lanes.background])
-      for (const job of jobs.values()) if (options.pool.canTake(job.modelId, job.lane)) return job
+      for (const job of jobs) if (options.pool.canTake(job.modelId, job.lane)) return job
     return undefined
   }
 
@@ -161,7 +165,7 @@ export function createBatcher(options: {
   function takePack(first: Job): Job[] {
     const pack: Job[] = []
     let tokens = 0
-    for (const job of [first, ...lanes[first.lane].jobs.values()]) {
+    for (const job of [first, ...lanes[first.lane].jobs]) {
       if (tokens >= PACK_TOKENS) break
       if (job === first && pack.length > 0) continue
       if (job.modelId !== first.modelId || !areAlike(tokensOf(job), tokensOf(first))) continue
@@ -171,7 +175,7 @@ export function createBatcher(options: {
     }
     for (const job of pack) {
       unqueue(job)
-      running.set(jobId(job), job)
+      running.push(job)
     }
     return pack
   }
@@ -196,10 +200,11 @@ export function createBatcher(options: {
   }
 
   function settle(job: Job, tell: (waiter: Waiter) => void): void {
-    running.delete(jobId(job))
+    removeFrom(running, job)
     unqueue(job)
-    for (const waiter of job.waiters) tell(waiter)
-    job.waiters.clear()
+    const { waiters } = job
+    job.waiters = []
+    for (const waiter of waiters) tell(waiter)
   }
 
   const batcher: Batcher = {
@@ -212,21 +217,22 @@ export function createBatcher(options: {
     },
     refuseIfFull(lane = 'interactive') {
       const { jobs, tokens } = lanes[lane]
-      if (jobs.size >= options.maxWaiting || tokens >= options.maxWaitingTokens) throw queueFull()
+      if (jobs.length >= options.maxWaiting || tokens >= options.maxWaitingTokens) throw queueFull()
     },
     dispatch() {
       for (let first = oldest(); first; first = oldest()) void runPack(takePack(first))
     },
     depth: () => ({
-      waiting: lanes.interactive.jobs.size,
-      waitingInBackground: lanes.background.jobs.size,
-      running: running.size,
+      waiting: lanes.interactive.jobs.length,
+      waitingInBackground: lanes.background.jobs.length,
+      running: running.length,
     }),
     close() {
       closed = true
       const error = shuttingDown()
-      for (const { jobs } of Object.values(lanes))
-        for (const job of jobs.values()) settle(job, (waiter) => waiter.reject(error))
+      for (const { jobs } of Object.values(lanes)) {
+        while (jobs.length > 0) settle(jobs[0]!, (waiter) => waiter.reject(error))
+      }
     },
   }
   return batcher
@@ -240,12 +246,21 @@ function areAlike(a: number, b: number): boolean {
   return a <= LIKE_LENGTHS * b && b <= LIKE_LENGTHS * a
 }
 
-function jobId({ modelId, lane, key }: QueuedText & { lane: Lane }): string {
-  return `${modelId}\n${lane}\n${key}`
+function identicalTo(job: Job, others: readonly Job[]): Job | undefined {
+  return others.find(
+    (other) => other.fingerprint === job.fingerprint && other.lane === job.lane && areIdentical(other, job),
+  )
+}
+
+/** @returns whether it was there */
+function removeFrom<T>(list: T[], item: T): boolean {
+  const index = list.indexOf(item)
+  if (index !== -1) list.splice(index, 1)
+  return index !== -1
 }
 
 function emptyLane(): LaneQueue {
-  return { jobs: new Map(), tokens: 0 }
+  return { jobs: [], tokens: 0 }
 }
 
 function shuttingDown(): ValenceError {

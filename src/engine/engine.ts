@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer'
 import { setImmediate } from 'node:timers/promises'
 import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
@@ -249,10 +248,7 @@ async function encodeAll(
     }
     const { ids, typeIds, truncated } = encodeLimited(model.tokenizer, input)
     const tokenizeMs = performance.now() - started
-    // The tokens are the text as the network sees it; a key of tokens also joins texts that differ in spaces alone.
-    const tokens = Buffer.from(ids.buffer, ids.byteOffset, ids.byteLength).toString('latin1')
-    const key = `${sharedAmong}\n${typeIds.indexOf(1)}\n${tokens}`
-    all.push({ modelId: model.id, key, encoded: { ids, typeIds }, truncated, tokenizeMs })
+    all.push({ modelId: model.id, sharedAmong, encoded: { ids, typeIds }, truncated, tokenizeMs })
   }
   return all
 }

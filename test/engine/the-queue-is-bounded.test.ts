@@ -192,14 +192,14 @@ function lettersOf(results: readonly JobResult[]): string[] {
 function ofLength(length: number): QueuedText {
   return {
     modelId: 'm',
-    key: String(length),
+    sharedAmong: '',
     encoded: { ids: new Int32Array(length), typeIds: new Int32Array(length) },
   }
 }
 
 function asText(letter: string): QueuedText {
   const ids = new Int32Array(256).fill(letter.codePointAt(0)!)
-  return { modelId: 'm', key: letter, encoded: { ids, typeIds: new Int32Array(256) } }
+  return { modelId: 'm', sharedAmong: '', encoded: { ids, typeIds: new Int32Array(256) } }
 }
 
 /** Ends the pack that runs; each text's answer is its own letter. */
