@@ -1,6 +1,6 @@
 import { ValenceError } from '../errors.ts'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import { areIdentical, fingerprintOf } from './identical-texts.ts'
+import { areIdentical, fingerprintOf, type QueuedText } from './queued-text.ts'
 
 /**
  * The queue between requests and workers.
@@ -39,13 +39,6 @@ export type Lane = 'interactive' | 'background'
 
 /** Texts that wait in each lane, and texts that run. */
 export type Depth = { waiting: number; waitingInBackground: number; running: number }
-
-export type QueuedText = {
-  modelId: string
-  /** whose text it is: only those of one name share a job */
-  sharedAmong: string
-  encoded: EncodedText
-}
 
 export type JobResult = { logits: Float32Array; queueMs: number; inferenceMs: number }
 

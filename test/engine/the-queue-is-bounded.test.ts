@@ -1,6 +1,7 @@
 import { beforeEach, expect, it } from 'vitest'
 import type { EncodedText, PackAnswer } from '../../src/engine/backend.ts'
-import { type Batcher, createBatcher, type JobResult, type QueuedText } from '../../src/engine/batcher.ts'
+import { type Batcher, createBatcher, type JobResult } from '../../src/engine/batcher.ts'
+import type { QueuedText } from '../../src/engine/queued-text.ts'
 import { embeddedEngine, MODEL, never } from '../support/engine.ts'
 
 /** One worker, moved by hand: a real one is done in milliseconds, and no test could say what waits meanwhile. */

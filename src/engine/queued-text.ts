@@ -1,5 +1,13 @@
 import { randomInt } from 'node:crypto'
-import type { QueuedText } from './batcher.ts'
+import type { EncodedText } from './backend.ts'
+
+/** A text as it waits for its turn. */
+export type QueuedText = {
+  modelId: string
+  /** whose text it is: only identical ones of one name share a computation */
+  sharedAmong: string
+  encoded: EncodedText
+}
 
 /** Nobody can make up texts that have one fingerprint, and so have them compared token by token, without knowing it. */
 const SEED = randomInt(2 ** 32)
