@@ -6,29 +6,36 @@ namespace valence {
 
 namespace {
 
-size_t panelBytes(const QuantisedMatrix& matrix) {
-  return (size_t)roundUp(matrix.columns, kInputStep) * roundUp(matrix.rows, kPanelColumns);
-}
+size_t panelBytes(const QuantisedMatrix& matrix, int outputs) { return (size_t)roundUp(matrix.columns, kInputStep) * outputs; }
 
-size_t panelBytes(const QuantisedLayer& layer) {
-  return panelBytes(layer.queryKeyValue) + panelBytes(layer.attentionOutput) + panelBytes(layer.expand) + panelBytes(layer.contract);
-}
+int outputsOf(const QuantisedMatrix& matrix) { return roundUp(matrix.rows, kPanelColumns); }
+
+size_t panelBytes(const QuantisedMatrix& matrix) { return panelBytes(matrix, outputsOf(matrix)); }
 
 }  // namespace
 
 // All panels lie in one piece, in the order in which a pass reads them: on huge pages, where no page has to be looked up.
 Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) : network_(network) {
+  const int columns = headColumns(network), width = network.hidden / network.heads, attended = 3 * network.heads * columns;
   size_t total = 0;
-  for (const QuantisedLayer& layer : layers) total += panelBytes(layer);
+  for (const QuantisedLayer& layer : layers) {
+    total += panelBytes(layer.queryKeyValue, attended) + panelBytes(layer.attentionOutput) + panelBytes(layer.expand) + panelBytes(layer.contract);
+  }
   panels_ = zeroed<int8_t>(total);
   int8_t* at = panels_.get();
-  const auto next = [&](const QuantisedMatrix& matrix) {
+  const auto nextTo = [&](const QuantisedMatrix& matrix, int outputs, auto&& outputOf) {
     int8_t* const panels = at;
-    at += panelBytes(matrix);
-    return pack(matrix, panels);
+    at += panelBytes(matrix, outputs);
+    return pack(matrix, outputs, panels, outputOf);
+  };
+  const auto next = [&](const QuantisedMatrix& matrix) { return nextTo(matrix, outputsOf(matrix), [](int row) { return row; }); };
+  // The rows are all heads' queries, then all keys, then all values.
+  const auto byHead = [&](int row) {
+    const int part = row / network.hidden, head = row % network.hidden / width;
+    return (3 * head + part) * columns + row % width;
   };
   for (const QuantisedLayer& layer : layers) {
-    layers_.push_back({next(layer.queryKeyValue), next(layer.attentionOutput), next(layer.expand), next(layer.contract),
+    layers_.push_back({nextTo(layer.queryKeyValue, attended, byHead), next(layer.attentionOutput), next(layer.expand), next(layer.contract),
                        layer.attentionNorm, layer.outputNorm});
   }
   network_.layers = layers_.data();
@@ -36,10 +43,11 @@ Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) 
 }
 
 // [rows, columns] → panels of 32 rows, in which four columns of a row lie together: [rows / 32][columns / 4][32][4].
-Linear Model::pack(const QuantisedMatrix& matrix, int8_t* panels) {
+template <typename Function>
+Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, Function&& outputOf) {
   Linear linear;
   linear.inputs = roundUp(matrix.columns, kInputStep);
-  linear.outputs = roundUp(matrix.rows, kPanelColumns);
+  linear.outputs = outputs;
   linear.panels = panels;
   floats_.push_back(zeroed<float>(linear.outputs));
   linear.scales = floats_.back().get();
@@ -47,11 +55,12 @@ Linear Model::pack(const QuantisedMatrix& matrix, int8_t* panels) {
   linear.bias = floats_.back().get();
   integers_.push_back(zeroed<int32_t>(linear.outputs));
   linear.offsets = integers_.back().get();
-  std::copy_n(matrix.scales, matrix.rows, linear.scales);
-  std::copy_n(matrix.bias, matrix.rows, linear.bias);
   for (int row = 0; row < matrix.rows; row++) {
+    const int output = outputOf(row);
+    linear.scales[output] = matrix.scales[row];
+    linear.bias[output] = matrix.bias[row];
     const int8_t* from = matrix.weights + (size_t)row * matrix.columns;
-    int8_t* to = linear.panels + (size_t)(row / kPanelColumns) * linear.inputs * kPanelColumns + row % kPanelColumns * 4;
+    int8_t* to = linear.panels + (size_t)(output / kPanelColumns) * linear.inputs * kPanelColumns + output % kPanelColumns * 4;
     int32_t sum = 0;
     int column = 0;
     for (; column + 4 <= matrix.columns; column += 4) {
@@ -62,7 +71,7 @@ Linear Model::pack(const QuantisedMatrix& matrix, int8_t* panels) {
       to[(size_t)(column & ~3) * kPanelColumns + (column & 3)] = from[column];
       sum += from[column];
     }
-    linear.offsets[row] = kZeroPoint * sum;
+    linear.offsets[output] = kZeroPoint * sum;
   }
   return linear;
 }

@@ -30,8 +30,9 @@ class Model {
   const Network& network() const { return network_; }
 
  private:
-  // `panels` has room for them, zeroed.
-  Linear pack(const QuantisedMatrix& matrix, int8_t* panels);
+  // `panels` has room for them, zeroed. Row r of the matrix becomes output outputOf(r) of `outputs`.
+  template <typename Function>
+  Linear pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, Function&& outputOf);
 
   Network network_;
   std::vector<Layer> layers_;

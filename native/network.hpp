@@ -44,7 +44,9 @@ struct FloatLinear {
 };
 
 struct Layer {
-  Linear queryKeyValue, attentionOutput, expand, contract;
+  // A head's queries, its keys and its values, then the next head's, each in whole panels.
+  Linear queryKeyValue;
+  Linear attentionOutput, expand, contract;
   Norm attentionNorm, outputNorm;
 };
 
@@ -62,5 +64,8 @@ struct Network {
   FloatLinear headDense, classifier;
   HeadActivation headActivation = HeadActivation::tanh;
 };
+
+// Columns of a head's queries, as of its keys and its values.
+inline int headColumns(const Network& network) { return roundUp(network.hidden / network.heads, kPanelColumns); }
 
 }  // namespace valence

@@ -22,6 +22,9 @@ int chunksOf(int count, int size) { return (count + size - 1) / size; }
 // At most `most`, so that chunks are of one size and even in number: two threads are then done at the same time.
 int chunkSize(int count, int most) { return chunksOf(count, roundUp(chunksOf(count, most), 2)); }
 
+// @param products multiplications of one
+int chunkSizeOf(int count, int64_t products) { return chunkSize(count, (int)std::max<int64_t>(1, kChunkProducts / products)); }
+
 // Some panels of a matrix, as a product's chunks have them.
 struct Panels {
   const Linear* linear = nullptr;
@@ -31,6 +34,9 @@ struct Panels {
   int chunks() const { return chunksOf(end - first, inChunk); }
   const int8_t* ofChunk(int chunk) const { return linear->panels + (size_t)(first + chunk * inChunk) * linear->inputs * kPanelColumns; }
 };
+
+// What a head makes of a row.
+enum Part { queries, keys, values };
 
 // One pass under way.
 struct Pass {
@@ -43,24 +49,28 @@ struct Pass {
 
   const int hidden = network.hidden;
   const int stride = roundUp(hidden, kPanelColumns);              // of x, y and context
-  const int wideStride = roundUp(3 * hidden, kPanelColumns);      // of queries, keys and values together
   const int quantisedStride = roundUp(hidden, kInputStep);
   const int expandedStride = roundUp(network.intermediate, kPanelColumns);
   const int headWidth = hidden / network.heads;
+  const int columns = headColumns(network);
+  const int headStride = 3 * columns;  // of a head's queries, keys and values together
 
-  Panels panelsOf(const Linear& linear, int rows, int first, int end) {
-    const int64_t productsOfPanel = (int64_t)rows * linear.inputs * kPanelColumns;
-    return {&linear, first, end, chunkSize(end - first, (int)std::max<int64_t>(1, kChunkProducts / productsOfPanel))};
+  Panels panelsOf(const Linear& linear, int rows) {
+    const int panels = linear.outputs / kPanelColumns;
+    return {&linear, 0, panels, chunkSizeOf(panels, (int64_t)rows * linear.inputs * kPanelColumns)};
   }
 
-  Panels panelsOf(const Linear& linear, int rows) { return panelsOf(linear, rows, 0, linear.outputs / kPanelColumns); }
+  // The panel that a thread reads after a chunk, where it is known.
+  static const int8_t* panelAfter(const Panels& panels, const Team::Turn& turn, const Panels& next) {
+    if (!turn.last) return panels.ofChunk(turn.helps ? turn.chunk - 1 : turn.chunk + 1);
+    return next.linear ? next.ofChunk(turn.helps ? next.chunks() - 1 : 0) : nullptr;
+  }
 
   // @param next what is multiplied after it
   void product(const Panels& panels, const LinearCall& call, const Panels& next) {
     team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
       LinearCall part = call;
-      if (!turn.last) part.after = panels.ofChunk(turn.helps ? turn.chunk - 1 : turn.chunk + 1);
-      else if (next.linear) part.after = next.ofChunk(turn.helps ? next.chunks() - 1 : 0);
+      part.after = panelAfter(panels, turn, next);
       const int from = panels.first + turn.chunk * panels.inChunk;
       kernels.linear(part, from, std::min(from + panels.inChunk, panels.end));
     });
@@ -96,25 +106,64 @@ struct Pass {
     normalise(network.embeddingNorm, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
   }
 
-  void attend(const float* queries, int queryStride, bool firstTokensOnly) {
-    team.share(pack.texts * network.heads, thread, [&](const Team::Turn& turn) {
-      const int text = turn.chunk / network.heads, column = turn.chunk % network.heads * headWidth;
+  // All heads' panels, in chunks of whole heads. The first that is read of a head is of its queries, or of its keys.
+  Panels panelsOfHeads(const Layer& layer, Part first) {
+    const int heads = chunkSizeOf(network.heads, (int64_t)pack.tokens * quantisedStride * headStride);
+    return {&layer.queryKeyValue, first * columns / kPanelColumns, layer.queryKeyValue.outputs / kPanelColumns, heads * headStride / kPanelColumns};
+  }
+
+  // Each head's products and then its attention, while a core still has what they gave in its second-level cache.
+  // @param next what is multiplied after it
+  template <typename Function>
+  void byHeads(const Panels& panels, const Panels& next, Function&& attendHead) {
+    team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
+      const int heads = panels.inChunk * kPanelColumns / headStride;
+      const int from = turn.chunk * heads, end = std::min(from + heads, network.heads);
+      for (int head = from; head < end; head++) {
+        const int8_t* const ofNext = panels.ofChunk(turn.chunk) + (size_t)(head + 1 - from) * headStride * panels.linear->inputs;
+        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), at.attention[turn.thread].get());
+      }
+    });
+  }
+
+  // Some parts of a head as a matrix of their own.
+  Linear partsOf(const Layer& layer, int head, Part first, int count) {
+    Linear parts = layer.queryKeyValue;
+    const int output = head * headStride + first * columns;
+    parts.outputs = count * columns;
+    parts.panels += (size_t)output * parts.inputs;
+    parts.scales += output;
+    parts.bias += output;
+    parts.offsets += output;
+    return parts;
+  }
+
+  void project(const Linear& linear, const uint8_t* quantised, const float* scales, int rows, float* output, int outputStride, const int8_t* after) {
+    kernels.linear({&linear, quantised, scales, rows, output, outputStride, Then::store, nullptr, after}, 0, linear.outputs / kPanelColumns);
+  }
+
+  // A head's attention in every text, of all its tokens or of the first.
+  void attendTexts(int head, const float* queries, int queryStride, bool firstTokensOnly, void* scratch) {
+    for (int text = 0; text < pack.texts; text++) {
       const int start = at.starts[text], row = firstTokensOnly ? text : start;
-      const float* keys = at.queryKeyValue.get() + (size_t)start * wideStride + hidden + column;
+      const float* const ofText = ofHead(head) + (size_t)start * headStride;
       AttentionCall call;
-      call.queries = queries + (size_t)row * queryStride + column;
-      call.keys = keys;
-      call.values = keys + hidden;
+      call.queries = queries + (size_t)row * queryStride;
+      call.keys = ofText + keys * columns;
+      call.values = ofText + values * columns;
       call.queryCount = firstTokensOnly ? 1 : pack.lengths[text];
       call.tokens = pack.lengths[text];
       call.width = headWidth;
       call.queryStride = queryStride;
-      call.stride = wideStride;
-      call.output = at.context.get() + (size_t)row * stride + column;
+      call.stride = headStride;
+      call.output = at.context.get() + (size_t)row * stride + head * headWidth;
       call.outputStride = stride;
-      kernels.attention(call, at.attention[turn.thread].get());
-    });
+      kernels.attention(call, scratch);
+    }
   }
+
+  // A head's queries, keys and values [tokens, headStride].
+  float* ofHead(int head) { return at.queryKeyValue.get() + (size_t)head * pack.tokens * headStride; }
 
   // context → x, quantised
   void afterAttention(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
@@ -148,17 +197,11 @@ struct Pass {
     normalise(layer.outputNorm, rows, x, quantised, scales);
   }
 
-  Panels queryKeyValue(const Layer& layer) { return panelsOf(layer.queryKeyValue, pack.tokens); }
-
-  Panels keyValue(const Layer& layer) {
-    return panelsOf(layer.queryKeyValue, pack.tokens, hidden / kPanelColumns, layer.queryKeyValue.outputs / kPanelColumns);
-  }
-
   void fullLayer(const Layer& layer, const Panels& next) {
-    product(queryKeyValue(layer),
-            {&layer.queryKeyValue, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store},
-            panelsOf(layer.attentionOutput, pack.tokens));
-    attend(at.queryKeyValue.get(), wideStride, false);
+    byHeads(panelsOfHeads(layer, queries), panelsOf(layer.attentionOutput, pack.tokens), [&](int head, const int8_t* after, void* scratch) {
+      project(partsOf(layer, head, queries, 3), at.quantised.get(), at.scales.get(), pack.tokens, ofHead(head), headStride, after);
+      attendTexts(head, ofHead(head), headStride, false, scratch);
+    });
     afterAttention(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
     feedForward(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get(), next);
   }
@@ -166,18 +209,19 @@ struct Pass {
   // The head reads nothing but the first token ([CLS]), so the last layer asks for it alone: keys and values of all tokens,
   // everything else for one row a text. Exact.
   void lastLayer(const Layer& layer) {
-    const Linear& linear = layer.queryKeyValue;
-    const Panels query = panelsOf(linear, pack.texts, 0, chunksOf(hidden, kPanelColumns));
-    product(keyValue(layer), {&linear, at.quantised.get(), at.scales.get(), pack.tokens, at.queryKeyValue.get(), wideStride, Then::store}, query);
     for (int text = 0; text < pack.texts; text++) {
       const size_t from = at.starts[text];
       std::copy_n(at.x.get() + from * stride, stride, at.firstX.get() + (size_t)text * stride);
       std::copy_n(at.quantised.get() + from * quantisedStride, quantisedStride, at.firstQuantised.get() + (size_t)text * quantisedStride);
       at.firstScales[text] = at.scales[from];
     }
-    product(query, {&linear, at.firstQuantised.get(), at.firstScales.get(), pack.texts, at.firstQuery.get(), wideStride, Then::store},
-            panelsOf(layer.attentionOutput, pack.texts));
-    attend(at.firstQuery.get(), wideStride, true);
+    byHeads(panelsOfHeads(layer, keys), panelsOf(layer.attentionOutput, pack.texts), [&](int head, const int8_t* after, void* scratch) {
+      const Linear ofQueries = partsOf(layer, head, queries, 1);
+      project(partsOf(layer, head, keys, 2), at.quantised.get(), at.scales.get(), pack.tokens, ofHead(head) + keys * columns, headStride, ofQueries.panels);
+      float* const firstQueries = at.firstQuery.get() + (size_t)head * pack.texts * columns;
+      project(ofQueries, at.firstQuantised.get(), at.firstScales.get(), pack.texts, firstQueries, columns, after);
+      attendTexts(head, firstQueries, columns, true, scratch);
+    });
     afterAttention(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
     feedForward(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get(), {});
   }
@@ -204,13 +248,16 @@ void Workspace::reserve(const Network& network, const Kernels& kernels, int toke
   // Rows serve as inputs and as outputs, and the step of the inputs is a multiple of a panel.
   static_assert(kInputStep % kPanelColumns == 0);
   const int width = roundUp(network.hidden, kInputStep), inner = roundUp(network.intermediate, kInputStep);
-  if (tokens > tokens_ || width > width_ || inner > inner_) {
+  const int attended = network.heads * headColumns(network);
+  if (tokens > tokens_ || width > width_ || attended > attended_ || inner > inner_) {
     tokens_ = std::max(tokens, tokens_);
     width_ = std::max(width, width_);
+    attended_ = std::max(attended, attended_);
     inner_ = std::max(inner, inner_);
-    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows, wide = 3 * width_;
+    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows;
     for (Array<float>* floats : {&x, &y, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
-    for (Array<float>* floats : {&queryKeyValue, &firstQuery}) *floats = zeroed<float>(rows * wide);
+    queryKeyValue = zeroed<float>(rows * 3 * attended_);
+    firstQuery = zeroed<float>(rows * attended_);
     for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
     for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
     expanded = zeroed<float>(block * inner_);
@@ -231,7 +278,7 @@ void runPass(const Network& network, const Kernels& kernels, const Pack& pack, W
   pass.embed();
   const Layer* const last = network.layers + network.layerCount - 1;
   for (const Layer* layer = network.layers; layer < last; layer++) {
-    pass.fullLayer(*layer, layer + 1 < last ? pass.queryKeyValue(layer[1]) : pass.keyValue(layer[1]));
+    pass.fullLayer(*layer, pass.panelsOfHeads(layer[1], layer + 1 < last ? queries : keys));
   }
   pass.lastLayer(*last);
   pass.head(logits);

@@ -28,7 +28,7 @@ class Workspace {
   std::vector<int> starts;  // [texts], each text's first token
 
  private:
-  int tokens_ = 0, width_ = 0, inner_ = 0;
+  int tokens_ = 0, width_ = 0, attended_ = 0, inner_ = 0;
   size_t attentionBytes_ = 0;
 };
 
