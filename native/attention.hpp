@@ -66,27 +66,37 @@ AttentionScratch layOut(void* memory, int tokens, int width) {
 
 size_t attentionScratchBytes(int tokens, int width) { return layOut(nullptr, tokens, width).bytes; }
 
-// The mean over a text's tokens, column by column; 64 columns at once, since rows lie far apart and a sum waits for itself.
-void meansOf(const float* rows, int tokens, int width, int stride, float* means) {
-  const Floats share = all(1.0f / tokens);
-  for (int i = 0; i < width; i += 64) {
-    Floats sums[4] = {all(0), all(0), all(0), all(0)};
-    for (int token = 0; token < tokens; token++) {
-      const float* row = rows + (size_t)token * stride;
+// The means over a text's tokens of columns [0, 16 · registers), side by side, since rows lie far apart and a sum waits for itself.
+template <int registers>
+inline void meansOfSome(const float* rows, int tokens, int stride, float* means) {
+  Floats sums[registers];
 #pragma GCC unroll 4
-      for (int k = 0; k < 4; k++) sums[k] = sums[k] + loadSome(row + i + 16 * k, width - i - 16 * k);
-    }
-    for (int k = 0; k < 4 && i + 16 * k < width; k++) store(means + i + 16 * k, sums[k] * share);
+  for (int k = 0; k < registers; k++) sums[k] = all(0);
+  for (int token = 0; token < tokens; token++) {
+#pragma GCC unroll 4
+    for (int k = 0; k < registers; k++) sums[k] = sums[k] + load(rows + (size_t)token * stride + 16 * k);
   }
+  const Floats share = all(1.0f / tokens);
+#pragma GCC unroll 4
+  for (int k = 0; k < registers; k++) store(means + 16 * k, sums[k] * share);
 }
 
-// Columns i to i + 15 of a row, less the means.
-inline Floats centred(const float* row, const float* means, int i, int width) { return loadSome(row + i, width - i) - load(means + i); }
+void meansOf(const float* rows, int tokens, int width, int stride, float* means) {
+  int i = 0;
+  for (; i + 48 < width; i += 64) meansOfSome<4>(rows + i, tokens, stride, means + i);
+  for (; i < width; i += 16) meansOfSome<1>(rows + i, tokens, stride, means + i);
+}
 
-inline float scaleOfRow(const float* row, const float* means, int width) {
-  Floats largest = all(0);
-  for (int i = 0; i < width; i += 16) largest = max(largest, magnitude(centred(row, means, i, width)));
-  return scaleFor(largest);
+// 16 columns of a row, less the means.
+inline Floats centred(const float* row, const float* means, int i) { return load(row + i) - load(means + i); }
+
+// Of all tokens before any is quantised: a token's largest value, its scale and its numbers each wait for the one before.
+void scalesOf(const float* rows, int tokens, int width, int stride, const float* means, float* scales) {
+  for (int token = 0; token < tokens; token++) {
+    Floats largest = all(0);
+    for (int i = 0; i < width; i += 16) largest = max(largest, magnitude(centred(rows + (size_t)token * stride, means, i)));
+    scales[token] = scaleFor(largest);
+  }
 }
 
 // 16 columns of four rows as s8, interleaved as a panel wants them: lane c holds rows 0 to 3 of column c.
@@ -100,20 +110,35 @@ inline Ints interleaved(const Ints rows[4]) {
 void packKeys(const AttentionCall& call, const AttentionScratch& at) {
   alignas(64) int8_t key[kLongestHead] = {};
   meansOf(call.keys, call.tokens, call.width, call.stride, at.keyMeans);
+  scalesOf(call.keys, call.tokens, call.width, call.stride, at.keyMeans, at.keyScales);
   for (int token = 0; token < call.tokens; token++) {
     const float* row = call.keys + (size_t)token * call.stride;
-    const float scale = scaleOfRow(row, at.keyMeans, call.width);
-    const Floats inverse = all(1.0f / scale);
+    const Floats inverse = all(1.0f / at.keyScales[token]);
     Ints sum = allInts(0);
     for (int i = 0; i < call.width; i += 16) {
-      const Ints whole = toInts(centred(row, at.keyMeans, i, call.width) * inverse);
+      const Ints whole = toInts(centred(row, at.keyMeans, i) * inverse);
       sum = sum + whole;
       storeBytes(key + i, whole);
     }
-    at.keyScales[token] = scale;
     at.keyOffsets[token] = kZeroPoint * sumOf(sum);
     int8_t* column = at.keys + (size_t)(token / kPanelColumns) * at.inner * kPanelColumns + (token % kPanelColumns) * 4;
     for (int i = 0; i < at.inner; i += 4) __builtin_memcpy(column + (size_t)i * kPanelColumns, key + i, 4);
+  }
+}
+
+// Up to four tokens' values, from `token` on.
+template <int count>
+inline void packSome(const AttentionCall& call, const AttentionScratch& at, int token) {
+  const float* const from = call.values + (size_t)token * call.stride;
+  Floats inverses[count];
+#pragma GCC unroll 4
+  for (int i = 0; i < count; i++) inverses[i] = all(1.0f / at.valueScales[token + i]);
+  for (int column = 0; column < call.width; column += 16) {
+    Ints rows[4] = {allInts(0), allInts(0), allInts(0), allInts(0)};
+#pragma GCC unroll 4
+    for (int i = 0; i < count; i++) rows[i] = toInts(centred(from + (size_t)i * call.stride, at.valueMeans, column) * inverses[i]);
+    int8_t* panel = at.values + (size_t)(column / kPanelColumns) * at.innerTokens * kPanelColumns;
+    storeInts(panel + (size_t)token * kPanelColumns + (column % kPanelColumns) * 4, interleaved(rows));
   }
 }
 
@@ -121,23 +146,13 @@ void packKeys(const AttentionCall& call, const AttentionScratch& at) {
 // weights are 0.
 void packValues(const AttentionCall& call, const AttentionScratch& at) {
   meansOf(call.values, call.tokens, call.width, call.stride, at.valueMeans);
-  for (int token = 0; token < call.tokens; token += 4) {
-    const int count = call.tokens - token < 4 ? call.tokens - token : 4;
-    Floats inverses[4];
-    for (int i = 0; i < count; i++) {
-      const float scale = scaleOfRow(call.values + (size_t)(token + i) * call.stride, at.valueMeans, call.width);
-      at.valueScales[token + i] = scale;
-      inverses[i] = all(1.0f / scale);
-    }
-    for (int column = 0; column < call.width; column += 16) {
-      Ints rows[4] = {allInts(0), allInts(0), allInts(0), allInts(0)};
-      for (int i = 0; i < count; i++) {
-        const float* row = call.values + (size_t)(token + i) * call.stride;
-        rows[i] = toInts(centred(row, at.valueMeans, column, call.width) * inverses[i]);
-      }
-      int8_t* panel = at.values + (size_t)(column / kPanelColumns) * at.innerTokens * kPanelColumns;
-      storeInts(panel + (size_t)token * kPanelColumns + (column % kPanelColumns) * 4, interleaved(rows));
-    }
+  scalesOf(call.values, call.tokens, call.width, call.stride, at.valueMeans, at.valueScales);
+  int token = 0;
+  for (; token + 4 <= call.tokens; token += 4) packSome<4>(call, at, token);
+  switch (call.tokens - token) {
+    case 1: return packSome<1>(call, at, token);
+    case 2: return packSome<2>(call, at, token);
+    case 3: return packSome<3>(call, at, token);
   }
 }
 
@@ -157,30 +172,55 @@ void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) 
   }
 }
 
-// Scores → 16-bit weights in two rows of bytes, and the factor that makes the weighted sum of values of them.
-void softmaxRow(const AttentionCall& call, const AttentionScratch& at, int row) {
-  float* scores = at.scores + (size_t)row * at.outerTokens;
-  const int tokens = call.tokens;
+inline float largestScore(const float* scores, int tokens) {
   Floats largest = all(-3e38f);
   for (int i = 0; i < tokens; i += 16) largest = max(largest, keepFirst(load(scores + i), tokens - i, all(-3e38f)));
-  const Floats top = all(largestOf(largest));
-  Floats sum = all(0), heaviest = all(0);
+  return largestOf(largest);
+}
+
+// What a row's weights add up to, and the heaviest of them once the values' scales are in.
+struct Weights {
+  Floats sum, heaviest;
+};
+
+// Scores → weights with the values' scales.
+inline Weights weigh(float* scores, const float* valueScales, int tokens, float largest) {
+  Weights weights = {all(0), all(0)};
   for (int i = 0; i < tokens; i += 16) {
-    const Floats weight = keepFirst(exponential(load(scores + i) - top), tokens - i, all(0));
+    const Floats weight = keepFirst(exponential(load(scores + i) - all(largest)), tokens - i, all(0));
     // Behind the last token the scales may be anything, even not a number, which times 0 is not 0.
-    const Floats scaled = keepFirst(weight * load(at.valueScales + i), tokens - i, all(0));
-    sum = sum + weight;
-    heaviest = max(heaviest, scaled);
+    const Floats scaled = keepFirst(weight * load(valueScales + i), tokens - i, all(0));
+    weights.sum = weights.sum + weight;
+    weights.heaviest = max(weights.heaviest, scaled);
     store(scores + i, scaled);
   }
-  const float heaviestWeight = largestOf(heaviest);
-  const Floats inverse = all(kLargestWeight / heaviestWeight);
+  return weights;
+}
+
+// Weights → 16-bit integers in two rows of bytes, against the heaviest.
+inline void splitWeights(const AttentionScratch& at, int row, int tokens, float heaviest) {
+  const float* weights = at.scores + (size_t)row * at.outerTokens;
+  const Floats inverse = all(kLargestWeight / heaviest);
   for (int i = 0; i < at.innerTokens; i += 16) {
-    const Ints whole = i < tokens ? toInts(load(scores + i) * inverse) : allInts(0);
+    const Ints whole = i < tokens ? toInts(load(weights + i) * inverse) : allInts(0);
     storeBytes(at.highBytes + (size_t)row * at.innerTokens + i, shiftRight<8>(whole));
     storeBytes(at.lowBytes + (size_t)row * at.innerTokens + i, lowBits(whole, 0xff));
   }
-  at.outputScales[row] = heaviestWeight / kLargestWeight / sumOf(sum);
+}
+
+// Scores → 16-bit weights, and the factors that make the weighted sums of values of them. All rows take a step before any takes
+// the next: within a row each step waits for the one before it, and a short text's steps are done sooner than waited for.
+void softmaxRows(const AttentionCall& call, const AttentionScratch& at, int rows) {
+  float largest[kTileRows], heaviest[kTileRows];
+  Weights weights[kTileRows];
+  const auto scores = [&](int row) { return at.scores + (size_t)row * at.outerTokens; };
+  for (int row = 0; row < rows; row++) largest[row] = largestScore(scores(row), call.tokens);
+  for (int row = 0; row < rows; row++) weights[row] = weigh(scores(row), at.valueScales, call.tokens, largest[row]);
+  for (int row = 0; row < rows; row++) {
+    heaviest[row] = largestOf(weights[row].heaviest);
+    at.outputScales[row] = heaviest[row] / kLargestWeight / sumOf(weights[row].sum);
+  }
+  for (int row = 0; row < rows; row++) splitWeights(at, row, call.tokens, heaviest[row]);
 }
 
 void mixRows(const AttentionCall& call, const AttentionScratch& at, int firstRow, int rows) {
@@ -206,12 +246,12 @@ void attention(const AttentionCall& call, void* memory) {
   packKeys(call, at);
   packValues(call, at);
   beginTiles();
-  for (int first = 0; first < call.queryCount; first += kTileRows) {
-    const int rows = call.queryCount - first < kTileRows ? call.queryCount - first : kTileRows;
+  for (int first = 0, rows; first < call.queryCount; first += rows) {
+    rows = rowsOfTile(call.queryCount - first);
     quantise(call.queries + (size_t)first * call.queryStride, call.width, call.queryStride, rows, at.queries, at.inner,
              at.queryScales);
     scoreRows(call, at, rows);
-    for (int row = 0; row < rows; row++) softmaxRow(call, at, row);
+    softmaxRows(call, at, rows);
     mixRows(call, at, first, rows);
   }
   endTiles();

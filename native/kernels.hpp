@@ -29,10 +29,10 @@ struct LinearCall {
 };
 
 struct AttentionCall {
-  // Rows of one text. Queries, keys and values lie apart by columns of the same rows.
-  const float* queries;  // [queryCount, queryStride], at the head's first column
-  const float* keys;     // [tokens, stride], at the head's first column
-  const float* values;   // [tokens, stride], at the head's first column
+  // Rows of one text, of one head. Behind `width`, up to whole panels, keys and values are 0.
+  const float* queries;  // [queryCount, queryStride]
+  const float* keys;     // [tokens, stride]
+  const float* values;   // [tokens, stride]
   int queryCount, tokens, width;
   int queryStride, stride;
   float* output;  // [queryCount, outputStride], at the head's first column
