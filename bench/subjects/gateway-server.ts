@@ -41,7 +41,7 @@ await gateway.ready
 const withoutAccounts: Gateway = {
   ...gateway,
   lookup: { ...gateway.lookup, find: () => undefined },
-  meter: { ...gateway.meter, newId: () => '', record() {}, refuseIfFull() {} },
+  meter: { ...gateway.meter, newId: () => '', async record() {}, refuseIfFull() {} },
 }
 
 const { engine, directory, revisions, upstreams } = await openClassifier(config, {

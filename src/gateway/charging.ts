@@ -69,7 +69,7 @@ export async function runAccounted<T extends { work: Work }>(
     const record = usage('ok', done.work, cost)
     // Of work that was charged before, the record is there as well, and stays as it is.
     if (held) await wallet.settle(held, cost, record)
-    else meter.record(record)
+    else await meter.record(record)
     return { ...done, costMicros: cost }
   } catch (thrown) {
     const { code } = asValenceError(thrown)
@@ -80,7 +80,7 @@ export async function runAccounted<T extends { work: Work }>(
     } else {
       // What cannot be released now comes free when its lease ends.
       if (held) await wallet.release(held).catch(() => {})
-      if (!NOT_RUN.has(code)) meter.record(usage(code, work, 0))
+      if (!NOT_RUN.has(code)) await meter.record(usage(code, work, 0))
     }
     throw thrown
   }

@@ -12,7 +12,12 @@ export type Meter = {
   newId(): string
   /** @throws ValenceError `busy` where the store has not taken what was metered for so long that no more may wait */
   refuseIfFull(): void
-  record(usage: UsageRecord): void
+  /**
+   * Resolves when the operating system has it, before which no call is answered.
+   *
+   * @throws Error where the disk does not take it
+   */
+  record(usage: UsageRecord): Promise<void>
   /** Resolves when the store has everything that was recorded before. */
   flush(): Promise<void>
   /** Takes over what processes that are gone have left, and writes to the store from now on. */
@@ -32,6 +37,9 @@ const MAX_IN_MEMORY = 8
 /** Half a million calls, which the disk and the store can take in at leisure. */
 const MAX_WAITING_BYTES = 256 * 1024 * 1024
 
+/** What one turn of the event loop meters, which the journal gets in one write. */
+type Turn = { lines: string[] } & PromiseWithResolvers<void>
+
 /**
  * @param insert puts a JSON array of records into the store, each once however often it is handed over
  * @param onFailure told when the store does not take them; they are kept and handed over again
@@ -49,10 +57,31 @@ export function createMeter({
   let calls = 0
   let waiting: Segment[] = []
   let currentBytes = 0
+  let turn: Turn | undefined
   let timer: NodeJS.Timeout | undefined
   let isStarted = false
   let storing: Promise<void> = Promise.resolve()
   let ending: Promise<void> | undefined
+
+  /** Ticks come when every promise that an event has woken is as far as it gets: a pack's calls are written together. */
+  function beginTurn(): Turn {
+    process.nextTick(writeTurn)
+    return { lines: [], ...Promise.withResolvers<void>() }
+  }
+
+  function writeTurn(): void {
+    if (!turn) return
+    const { lines, resolve, reject } = turn
+    turn = undefined
+    try {
+      currentBytes += journal.append(lines)
+      if (currentBytes >= MAX_SEGMENT_BYTES) cut()
+      schedule()
+      resolve()
+    } catch (error) {
+      reject(error)
+    }
+  }
 
   function cut(): void {
     const segment = journal.cut(waiting.length < MAX_IN_MEMORY)
@@ -100,13 +129,12 @@ export function createMeter({
       })
     },
     record(usage) {
-      const line = JSON.stringify(usage)
-      journal.append(line)
-      currentBytes += line.length
-      if (currentBytes >= MAX_SEGMENT_BYTES) cut()
-      schedule()
+      turn ??= beginTurn()
+      turn.lines.push(JSON.stringify(usage))
+      return turn.promise
     },
     flush() {
+      writeTurn()
       cut()
       // One after another; a failure before is no reason not to try now.
       storing = storing.catch(() => {}).then(storeWaiting)

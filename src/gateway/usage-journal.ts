@@ -23,10 +23,11 @@ import { tryLock } from 'fs-native-extensions'
  */
 export type UsageJournal = {
   /**
-   * @param record one line of JSON, without its end
-   * @throws Error where the disk does not take it whole; what was there before stays whole
+   * @param records lines of JSON, without their ends
+   * @returns how many bytes they take
+   * @throws Error where the disk does not take them all; what was there before stays whole
    */
-  append(record: string): void
+  append(records: readonly string[]): number
   /**
    * Closes the segment that is written to, and hands it over to be stored; undefined where it is empty.
    *
@@ -68,16 +69,17 @@ export function openUsageJournal(folder: string): UsageJournal {
   }
 
   return {
-    append(record) {
+    append(records) {
       current ??= begin()
-      const line = `${record}\n`
-      const bytes = writeSync(current.file, line)
-      if (bytes !== Buffer.byteLength(line)) {
+      const text = Buffer.from(`${records.join('\n')}\n`)
+      const bytes = writeSync(current.file, text)
+      if (bytes !== text.length) {
         ftruncateSync(current.file, current.bytes)
         throw new Error('the disk has no room for what is metered')
       }
       current.bytes += bytes
-      current.lines.push(record)
+      current.lines.push(...records)
+      return bytes
     },
     cut(keep) {
       if (!current) return undefined

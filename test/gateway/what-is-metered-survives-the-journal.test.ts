@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createMeter, type Meter } from '../../src/gateway/meter.ts'
@@ -64,13 +64,43 @@ describe('the next to start', () => {
   it('touches nothing of a process that lives, and counts what it is told itself once', async () => {
     const taken = new Set<string>()
     const living = meterInto(taken)
-    living.record({ ...CALL, id: 'of the living' })
+    await living.record({ ...CALL, id: 'of the living' })
     const meter = meterInto(taken)
-    meter.record({ ...CALL, id: 'before the start' })
+    await meter.record({ ...CALL, id: 'before the start' })
     await meter.start()
     expect([...taken]).toEqual(['before the start'])
     await living.start()
     expect(taken.size).toBe(2)
     await Promise.all([meter.stop(), living.stop()])
+  })
+})
+
+describe('a record', () => {
+  it('is on the disk when its call may be answered, with those of the same turn', async () => {
+    const meter = meterInto(new Set())
+    const recorded = ['one', 'two', 'three'].map((id) => meter.record({ ...CALL, id }))
+    await recorded[0]
+    const segment = readdirSync(folder).find((name) => name.endsWith('.jsonl'))!
+    expect(readFileSync(join(folder, segment), 'utf8')).toBe(line('one') + line('two') + line('three'))
+    await meter.stop()
+  })
+
+  it('that the disk does not take fails its call, and no later one', async () => {
+    const meter = meterInto(new Set())
+    rmSync(folder, { recursive: true })
+    await expect(meter.record({ ...CALL, id: 'lost' })).rejects.toMatchObject({ code: 'ENOENT' })
+    mkdirSync(folder)
+    await meter.record({ ...CALL, id: 'kept' })
+    await meter.stop()
+  })
+
+  it('is stored by a flush in the same turn', async () => {
+    const taken = new Set<string>()
+    const meter = meterInto(taken)
+    const recorded = meter.record({ ...CALL, id: 'just now' })
+    await meter.flush()
+    expect([...taken]).toEqual(['just now'])
+    await recorded
+    await meter.stop()
   })
 })
