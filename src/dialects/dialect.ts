@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** who asks; set before a dialect's handlers run */
     caller: Caller
+    /** what the route is; set first of all */
+    route: FastifyRequest['routeOptions']
     /** whether the body is longer than one usually may be: a route with a `bodyLimit` of its own says what it takes it for */
     isLongBody: boolean
   }
@@ -65,7 +67,7 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
   return {
     caller: request.caller,
     requestId: request.id,
-    route: request.routeOptions.url ?? '',
+    route: request.route.url ?? '',
     tag: tagOf(request),
     cache: chosenIn(request, 'x-cache', CACHE_MODES),
     routing: chosenIn(request, 'x-routing', ROUTINGS),
@@ -135,17 +137,14 @@ export function describeAnswer(reply: FastifyReply, answer: Answer): void {
 
 /** The texts of a request are tokenised one after another, but wait together, so the longest wait is the request's. */
 function serverTiming(results: Classification[]): string {
-  const sum = (of: (result: Classification) => number) => results.reduce((total, result) => total + of(result), 0)
-  const longest = (of: (result: Classification) => number) =>
-    results.reduce((most, result) => Math.max(most, of(result)), 0)
-  const parts = {
-    tokenize: sum(({ timings }) => timings.tokenizeMs),
-    queue: longest(({ timings }) => timings.queueMs),
-    inference: sum(({ timings }) => timings.inferenceMs),
+  let [tokenizeMs, queueMs, inferenceMs] = [0, 0, 0]
+  for (const { timings } of results) {
+    tokenizeMs += timings.tokenizeMs
+    queueMs = Math.max(queueMs, timings.queueMs)
+    inferenceMs += timings.inferenceMs
   }
-  return Object.entries(parts)
-    .map(([name, ms]) => `${name};dur=${ms.toFixed(2)}`)
-    .join(', ')
+  const [tokenize, queue, inference] = [tokenizeMs, queueMs, inferenceMs].map((ms) => ms.toFixed(2))
+  return `tokenize;dur=${tokenize}, queue;dur=${queue}, inference;dur=${inference}`
 }
 
 /** Every label with its score, best first. */

@@ -7,7 +7,12 @@ export function activate(logits: Float32Array, activation: Activation): number[]
   if (activation === 'sigmoid') return Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)))
   // Less the largest logit, which changes nothing but keeps exp() from overflowing.
   const largest = Math.max(...logits)
-  const exponentials = Array.from(logits, (logit) => Math.exp(logit - largest))
-  const sum = exponentials.reduce((total, value) => total + value, 0)
+  const exponentials: number[] = []
+  let sum = 0
+  for (const logit of logits) {
+    const exponential = Math.exp(logit - largest)
+    exponentials.push(exponential)
+    sum += exponential
+  }
   return exponentials.map((value) => value / sum)
 }

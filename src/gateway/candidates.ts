@@ -44,7 +44,8 @@ export type Candidate = {
  * The candidates in the order in which they are tried. `auto` is the operator's order; whose latency is unknown is tried
  * first by `speed`, so that it becomes known; who rests comes last.
  */
-export function inOrder(candidates: readonly Candidate[], routing: Routing): Candidate[] {
+export function inOrder(candidates: readonly Candidate[], routing: Routing): readonly Candidate[] {
+  if (candidates.length < 2) return candidates
   const rank: Record<Routing, (candidate: Candidate) => number> = {
     auto: () => 0,
     cost: ({ costMicros }) => costMicros,

@@ -36,7 +36,7 @@ export type AppOptions = {
   store: StoreStatus
   version: string
   maxBodyBytes: number
-  logger: FastifyBaseLogger
+  logger: FastifyBaseLogger & { isLevelEnabled(level: string): boolean }
 }
 
 /** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
@@ -59,7 +59,8 @@ const MEDIA_TYPE = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/
 
 /** Builds the HTTP side: every dialect's routes, their errors, and the operator's routes. It does not listen yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
-  const { dialects, admission, logger } = options
+  const { dialects, admission } = options
+  const logger: FastifyBaseLogger = options.logger
   let stopping = false
 
   const app = Fastify({
@@ -119,8 +120,9 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
 
   app.removeAllContentTypeParsers()
   const bodies = createBodyReader(options.maxBodyBytes)
-  app.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) => {
-    const { bodyLimit: maxBytes } = request.routeOptions
+  // Whatever is not named is found only after a search, and most say that they send JSON.
+  app.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, payload: IncomingMessage) => {
+    const { bodyLimit: maxBytes } = request.route
     return bodies.read(payload, maxBytes, async (bytes) => {
       const plain = await decompressed(bytes, request.headers['content-encoding'], maxBytes)
       request.isLongBody = plain.length > options.maxBodyBytes
@@ -130,22 +132,28 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.setErrorHandler(sendError)
 
   app.addHook('onRequest', (request, reply, done) => {
+    // Fastify makes these anew for whoever asks.
+    request.route = request.routeOptions
     reply.header('x-request-id', request.id)
     if (stopping) reply.header('connection', 'close')
     passOverMalformedType(request)
-    if (!request.routeOptions.config.isUpload) limitArrival(request, reply, sendError)
+    if (!request.route.config.isUpload) limitArrival(request, reply, sendError)
     done()
   })
   app.addHook('preClose', async () => {
     stopping = true
   })
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, id } = request
-    logger.info({ id, method, path: pathOf(request), status: reply.statusCode, ms: reply.elapsedTime }, 'request')
-  })
+  if (options.logger.isLevelEnabled('info')) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, id } = request
+      logger.info({ id, method, path: pathOf(request), status: reply.statusCode, ms: reply.elapsedTime }, 'request')
+      done()
+    })
+  }
 
-  // Every dialect's onRequest sets it before anything reads it; the prototype only reserves the place.
+  // A hook of onRequest sets each before anything reads it; the prototype only reserves the place.
   app.decorateRequest('caller')
+  app.decorateRequest('route')
   app.decorateRequest('isLongBody', false)
 
   const routeTable = createRouteTable(app)
@@ -171,9 +179,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   for (const dialect of dialects) {
     await app.register(async (scope) => {
       scope.addHook('onRequest', async (request, reply) => {
-        if (request.routeOptions.config.isPublic) return
+        const { isPublic, classifies } = request.route.config
+        if (isPublic) return
         request.caller = await admission.authenticate(request.headers)
-        if (!request.routeOptions.config.classifies) return
+        if (!classifies) return
         // Reading a body that cannot be classified now would take time from what is under way.
         admission.refuseIfFull()
         const verdict = await admission.takeFromLimits(request.caller, dialect.name)
@@ -181,9 +190,8 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
         reply.headers(rateLimitHeaders(verdict))
         if (!verdict.admitted) throw rateLimited(verdict)
       })
-      scope.addHook('preValidation', async (request) => {
-        const { schema } = request.routeOptions
-        if (schema?.body !== undefined && request.body === undefined) throw bodyMissing()
+      scope.addHook('preValidation', ({ route, body }, _, done) => {
+        done(route.schema?.body !== undefined && body === undefined ? bodyMissing() : undefined)
       })
       await scope.register(dialect.routes(admission))
     })

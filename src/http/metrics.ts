@@ -45,10 +45,11 @@ export function addMetrics(
       this.set({ state: 'waiting' }, waiting)
     },
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     // The pattern, not the address: an address is the client's, and would grow the series without end.
     const route = request.routeOptions.url ?? 'none'
     duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    done()
   })
   app.get(
     '/metrics',
