@@ -241,6 +241,12 @@ void mixRows(const AttentionCall& call, const AttentionScratch& at, int firstRow
   }
 }
 
+// The rows that will be written lie kilobytes apart, so each would be waited for by itself.
+void expectOutput(const AttentionCall& call, int firstRow, int rows) {
+  for (int row = firstRow; row < firstRow + rows; row++)
+    for (int i = 0; i < call.width; i += 16) __builtin_prefetch(call.output + (size_t)row * call.outputStride + i, 1);
+}
+
 void attention(const AttentionCall& call, void* memory) {
   const AttentionScratch at = layOut(memory, call.tokens, call.width);
   packKeys(call, at);
@@ -248,6 +254,7 @@ void attention(const AttentionCall& call, void* memory) {
   beginTiles();
   for (int first = 0, rows; first < call.queryCount; first += rows) {
     rows = rowsOfTile(call.queryCount - first);
+    expectOutput(call, first, rows);
     quantise(call.queries + (size_t)first * call.queryStride, call.width, call.queryStride, rows, at.queries, at.inner,
              at.queryScales);
     scoreRows(call, at, rows);
