@@ -5,7 +5,7 @@ import type { EncodedText } from '../../src/engine/backend.ts'
 import { loadAddon } from '../../src/engine/native/addon.ts'
 import { createPools } from '../../src/engine/pools.ts'
 import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
-import { VERSION } from '../../src/main.ts'
+import { VERSION } from '../../src/version.ts'
 import { runSubject } from './node-subject.ts'
 
 /**

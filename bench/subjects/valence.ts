@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { findModel } from '../../src/catalog/catalog.ts'
+import { openClassifier } from '../../src/classifier.ts'
 import { readConfig } from '../../src/config.ts'
-import { openClassifier, VERSION } from '../../src/main.ts'
+import { VERSION } from '../../src/version.ts'
 import { runSubject } from './node-subject.ts'
 
 /**

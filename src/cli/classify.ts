@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline'
 import { defineCommand } from 'citty'
 import { DEFAULT_MODEL_ID } from '../catalog/catalog.ts'
+import { type Classifier, openClassifier } from '../classifier.ts'
 import type { Classification } from '../engine/engine.ts'
 import { ValenceError } from '../errors.ts'
-import { type Classifier, openClassifier } from '../main.ts'
 import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
 
 const ARGS = {

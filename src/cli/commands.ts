@@ -1,33 +1,25 @@
 import { type CommandDef, defineCommand, runCommand, showUsage } from 'citty'
 import { ConfigError } from '../config.ts'
-import { VERSION } from '../main.ts'
 import { StoreError } from '../store/store-error.ts'
-import { accounts } from './accounts.ts'
-import { budgets } from './budgets.ts'
-import { classify } from './classify.ts'
-import { convert } from './convert.ts'
-import { db } from './db.ts'
-import { keys } from './keys.ts'
-import { models } from './models.ts'
-import { pull } from './pull.ts'
-import { serve } from './serve.ts'
+import { VERSION } from '../version.ts'
 import { UsageError } from './settings.ts'
-import { topup } from './topup.ts'
-import { usage } from './usage.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: each command has its own arguments, and citty's type is invariant in them
-const COMMANDS: Record<string, CommandDef<any>> = {
-  serve,
-  classify,
-  models,
-  pull,
-  convert,
-  keys,
-  accounts,
-  topup,
-  budgets,
-  usage,
-  db,
+type Command = CommandDef<any>
+
+/** Imported when they are asked for: `valence models` has no use for a server. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+  classify: async () => (await import('./classify.ts')).classify,
+  models: async () => (await import('./models.ts')).models,
+  pull: async () => (await import('./pull.ts')).pull,
+  convert: async () => (await import('./convert.ts')).convert,
+  keys: async () => (await import('./keys.ts')).keys,
+  accounts: async () => (await import('./accounts.ts')).accounts,
+  topup: async () => (await import('./topup.ts')).topup,
+  budgets: async () => (await import('./budgets.ts')).budgets,
+  usage: async () => (await import('./usage.ts')).usage,
+  db: async () => (await import('./db.ts')).db,
 }
 
 const valence = defineCommand({
@@ -42,23 +34,28 @@ async function main(rawArgs: string[]): Promise<void> {
   if (flags.includes('--version')) return console.log(VERSION)
   const wantsHelp = flags.includes('--help') || flags.includes('-h')
   if (rawArgs.length === 0 || (wantsHelp && !Object.hasOwn(COMMANDS, rawArgs[0]!))) return showUsage(valence)
-  const [command, args, parent] = find(rawArgs, COMMANDS, valence)
+  const [command, args, parent] = await find(rawArgs, COMMANDS, valence)
   if (wantsHelp) return showUsage(command, parent)
   await runCommand(command, { rawArgs: args })
 }
 
 /** Goes down to the command that the words name: `db dump`. */
-function find(words: string[], commands: typeof COMMANDS, parent: CommandDef): [CommandDef, string[], CommandDef] {
+async function find(
+  words: string[],
+  commands: Record<string, Command | (() => Promise<Command>)>,
+  parent: Command,
+): Promise<[Command, string[], Command]> {
   const [name = '', ...rest] = words
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  const known = Object.hasOwn(commands, name) ? commands[name] : undefined
   const among = Object.keys(commands).join(', ')
-  if (!command)
+  if (!known)
     throw new UsageError(
       name === '' || name.startsWith('-')
         ? `Say what to do: ${among}.`
         : `There is no command ${JSON.stringify(name)}; there are ${among}.`,
     )
-  const below = command.subCommands as typeof COMMANDS | undefined
+  const command = typeof known === 'function' ? await known() : known
+  const below = command.subCommands as Record<string, Command> | undefined
   if (!below || rest[0] === '--help' || rest[0] === '-h') return [command, rest, parent]
   return find(rest, below, command)
 }

@@ -5,7 +5,7 @@ import { HubError } from '../catalog/hub/errors.ts'
 import type { Progress } from '../catalog/hub/pull.ts'
 import { DEFAULT_REVISION } from '../catalog/hub/snapshots.ts'
 import { pullModel } from '../catalog/pull-model.ts'
-import { hubOptions } from '../main.ts'
+import { hubOptions } from '../version.ts'
 import { configFrom, SETTING_FLAGS, UsageError } from './settings.ts'
 
 const ARGS = {

@@ -1,6 +1,7 @@
 import { defineCommand } from 'citty'
 import { type Config, refuseAccidentalOpenness } from '../config.ts'
-import { type Server, startServer } from '../main.ts'
+import { startServer } from '../main.ts'
+import type { Server } from '../server.ts'
 import { configFrom, refuseArguments, SETTING_FLAGS, UsageError } from './settings.ts'
 
 /** It promises to be gone in five seconds; what a worker computes when the time is up still finishes. */

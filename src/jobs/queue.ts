@@ -1,5 +1,4 @@
 import { CompiledQuery, type Transaction } from 'kysely'
-import { PgBoss } from 'pg-boss'
 import type { Database } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 
@@ -59,6 +58,8 @@ export async function openQueue(
   kinds: readonly string[],
   { onError }: { onError: (error: unknown) => void },
 ): Promise<Queue> {
+  // Imported when the store is open, which is after the server listens: it brings a calendar and other things.
+  const { PgBoss } = await import('pg-boss')
   const boss = new PgBoss({
     db: { executeSql: store.executeSql },
     schema: SCHEMA,

@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
-// Deprecated, and so is what it speaks: it is here for clients that speak nothing else.
-import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
+import type { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { Type } from 'typebox'
 import { ValenceError } from '../../errors.ts'
 import { callOf } from '../dialect.ts'
-import { authInfoOf } from './server.ts'
+import { authInfoOf } from './message-sender.ts'
 
 /** Each holds a connection and a server for as long as its client likes. */
 const MAX_STREAMS = 100
@@ -21,7 +20,7 @@ const MessageQuery = Type.Object({ sessionId: Type.String() })
 type Stream = { transport: SSEServerTransport; accountId: string; unreadBytes(): number }
 
 /** The protocol as it was before Streamable HTTP: answers come by a stream of events, messages by requests of their own. */
-export function legacyStreamRoutes({ newServer }: { newServer: () => Server }): FastifyPluginAsyncTypebox {
+export function legacyStreamRoutes({ newServer }: { newServer: () => Promise<Server> }): FastifyPluginAsyncTypebox {
   const streams = new Map<string, Stream>()
   return async (app) => {
     app.addHook('preClose', async () => {
@@ -32,6 +31,8 @@ export function legacyStreamRoutes({ newServer }: { newServer: () => Server }): 
       '/mcp/sse',
       { schema: { summary: 'The Model Context Protocol, over its older stream of events', tags: ['MCP'] } },
       async (request, reply) => {
+        const { createStreamTransport } = await import('./server.ts')
+        const server = await newServer()
         if (streams.size >= MAX_STREAMS) {
           throw new ValenceError(
             'busy',
@@ -42,8 +43,7 @@ export function legacyStreamRoutes({ newServer }: { newServer: () => Server }): 
           )
         }
         reply.hijack()
-        const transport = new SSEServerTransport('/mcp/message', reply.raw)
-        const server = newServer()
+        const transport = createStreamTransport('/mcp/message', reply.raw)
         streams.set(transport.sessionId, {
           transport,
           accountId: request.caller.accountId,

@@ -1,5 +1,4 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { ValenceError } from '../../errors.ts'
@@ -7,8 +6,8 @@ import type { Admission } from '../../gateway/admission.ts'
 import { callOf } from '../dialect.ts'
 import { inspectorRoute } from './inspector.ts'
 import { legacyStreamRoutes } from './legacy-stream.ts'
+import { authInfoOf } from './message-sender.ts'
 import { refuseForeignOrigin } from './origin.ts'
-import { authInfoOf, createMcpServer } from './server.ts'
 import { toolsOf } from './tools.ts'
 
 /** Older versions of the protocol send lists of messages; each may hold a call, and all are answered together. */
@@ -28,14 +27,16 @@ export function mcpRoutes(
     app.addHook('onRequest', async ({ headers }) => refuseForeignOrigin(headers.origin, origins))
 
     const onFailure = (err: unknown) => app.log.error({ err }, 'a tool failed')
-    const newServer = () => createMcpServer(tools, { version, onFailure })
+    // The SDK and what it needs are 200 files, which a server starts without; the first message waits for them.
+    const sdk = () => import('./server.ts')
+    const newServer = async () => (await sdk()).createMcpServer(tools, { version, onFailure })
 
     app.post(
       '/mcp',
       { schema: { summary: 'The Model Context Protocol, over Streamable HTTP', tags: ['MCP'], body: MessageBody } },
       async (request, reply) => {
-        const server = newServer()
-        const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+        const server = await newServer()
+        const transport = (await sdk()).createTransport()
         await server.connect(transport)
         try {
           const call = callOf(request, reply)

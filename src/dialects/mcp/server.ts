@@ -1,5 +1,8 @@
-import type { AuthInfo } from '@modelcontextprotocol/sdk/server/auth/types.js'
+import type { ServerResponse } from 'node:http'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
+// Deprecated, and so is what it speaks: it is here for clients that speak nothing else.
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
+import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
 import {
   CallToolRequestSchema,
   type CallToolResult,
@@ -9,7 +12,7 @@ import {
   McpError,
 } from '@modelcontextprotocol/sdk/types.js'
 import { asValenceError } from '../../errors.ts'
-import type { CallContext } from '../dialect.ts'
+import { callIn } from './message-sender.ts'
 import { checkInput, type Tool } from './tools.ts'
 
 /**
@@ -43,13 +46,14 @@ export function createMcpServer(
   return server
 }
 
-/** Carries who asks along with a message; the SDK has one place for it. */
-export function authInfoOf(call: CallContext): AuthInfo {
-  return { token: '', clientId: call.caller.accountId, scopes: [], extra: { call } }
+/** For a request that stands alone: its answers come in the one body. */
+export function createTransport(): WebStandardStreamableHTTPServerTransport {
+  return new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
 }
 
-function callIn(authInfo: AuthInfo | undefined): CallContext {
-  return authInfo!.extra!.call as CallContext
+/** For a stream of answers, whose messages are posted to `path`. */
+export function createStreamTransport(path: string, response: ServerResponse): SSEServerTransport {
+  return new SSEServerTransport(path, response)
 }
 
 function listed([name, { description, input, output }]: [string, Tool]): ListedTool {
