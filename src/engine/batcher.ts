@@ -1,6 +1,6 @@
 import { ValenceError } from '../errors.ts'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import { areIdentical, fingerprintOf, type QueuedText } from './queued-text.ts'
+import { createIdenticalTexts, fingerprintOf, type Identified, type QueuedText } from './queued-text.ts'
 
 /**
  * The queue between requests and workers.
@@ -44,15 +44,12 @@ export type JobResult = { logits: Float32Array; queueMs: number; inferenceMs: nu
 
 type Waiter = { resolve: (result: JobResult) => void; reject: (reason: unknown) => void }
 
-/**
- * What waits in a lane, in the order of arrival. Jobs are in arrays and looked through, which is quick for so few: a Map that
- * is added to and deleted from at such a rate moves to a new table again and again, and V8's young collections take a dead
- * table that is old for a reason to keep what the next ones hold. So did all jobs and their tokens become old.
- */
+/** What waits in a lane, in the order of arrival. */
 type LaneQueue = { jobs: Job[]; tokens: number }
 
-type Job = QueuedText & {
-  fingerprint: number
+/** waiting → running → gone; waiting → gone, when all who wait for it have left. */
+type Job = Identified & {
+  state: 'waiting' | 'running' | 'gone'
   lane: Lane
   waiters: Waiter[]
   enqueuedAt: number
@@ -85,7 +82,9 @@ export function createBatcher(options: {
   }
 }): Batcher {
   const lanes: Record<Lane, LaneQueue> = { interactive: emptyLane(), background: emptyLane() }
-  const running: Job[] = []
+  /** all jobs that wait or run, of one lane as of the other */
+  const known = createIdenticalTexts<Job>()
+  let running = 0
   let closed = false
 
   function admit(texts: readonly QueuedText[], name: Lane): Job[] {
@@ -93,17 +92,28 @@ export function createBatcher(options: {
     const now = performance.now()
     const fresh: Job[] = []
     const jobs = texts.map((text) => {
-      const job: Job = { ...text, fingerprint: fingerprintOf(text), lane: name, waiters: [], enqueuedAt: now }
-      const known = identicalTo(job, lane.jobs) ?? identicalTo(job, running) ?? identicalTo(job, fresh)
-      if (!known) fresh.push(job)
-      return known ?? job
+      const fingerprint = fingerprintOf(text)
+      const job: Job = { ...text, fingerprint, state: 'waiting', lane: name, waiters: [], enqueuedAt: now }
+      const same = known.find(job, (other) => other.lane === name)
+      if (same) return same
+      known.add(job)
+      fresh.push(job)
+      return job
     })
     const freshTokens = fresh.reduce((sum, job) => sum + tokensOf(job), 0)
-    if (freshTokens > options.maxWaitingTokens) throw tooManyTokens(freshTokens, options.maxWaitingTokens)
-    if (lane.jobs.length + fresh.length > options.maxWaiting || lane.tokens + freshTokens > options.maxWaitingTokens) {
-      throw queueFull()
+    try {
+      if (freshTokens > options.maxWaitingTokens) throw tooManyTokens(freshTokens, options.maxWaitingTokens)
+      if (
+        lane.jobs.length + fresh.length > options.maxWaiting ||
+        lane.tokens + freshTokens > options.maxWaitingTokens
+      ) {
+        throw queueFull()
+      }
+    } catch (error) {
+      for (const job of fresh) known.remove(job)
+      throw error
     }
-    lane.jobs.push(...fresh)
+    for (const job of fresh) lane.jobs.push(job)
     lane.tokens += freshTokens
     return jobs
   }
@@ -129,6 +139,7 @@ export function createBatcher(options: {
       function giveUp(reason: unknown): void {
         signal.removeEventListener('abort', onAbort)
         for (const [index, job] of jobs.entries()) leave(job, waiters[index]!)
+        for (const lane of Object.values(lanes)) keepWaiting(lane.jobs)
         reject(reason)
       }
       for (const [index, job] of jobs.entries()) job.waiters.push(waiters[index]!)
@@ -137,14 +148,17 @@ export function createBatcher(options: {
   }
 
   function leave(job: Job, waiter: Waiter): void {
-    removeFrom(job.waiters, waiter)
-    if (job.waiters.length === 0) unqueue(job)
+    const index = job.waiters.indexOf(waiter)
+    if (index !== -1) job.waiters.splice(index, 1)
+    if (job.waiters.length === 0 && job.state === 'waiting') forget(job)
   }
 
-  /** Takes a job out of its lane, where it is still there. */
-  function unqueue(job: Job): void {
-    const lane = lanes[job.lane]
-    if (removeFrom(lane.jobs, job)) lane.tokens -= tokensOf(job)
+  /** Call `keepWaiting` when all that go have gone: one that waited is still in its lane. */
+  function forget(job: Job): void {
+    if (job.state === 'running') running--
+    if (job.state === 'waiting') lanes[job.lane].tokens -= tokensOf(job)
+    if (job.state !== 'gone') known.remove(job)
+    job.state = 'gone'
   }
 
   /** The oldest text of a model that can be run now; of the background only where no other can. */
@@ -156,20 +170,20 @@ export function createBatcher(options: {
 
   /** Takes a text, and behind it the oldest others of its lane, model and like length, up to the pack's size. */
   function takePack(first: Job): Job[] {
-    const pack: Job[] = []
-    let tokens = 0
-    for (const job of [first, ...lanes[first.lane].jobs]) {
+    const lane = lanes[first.lane]
+    const pack = [first]
+    let tokens = tokensOf(first)
+    for (const job of lane.jobs) {
       if (tokens >= PACK_TOKENS) break
-      if (job === first && pack.length > 0) continue
-      if (job.modelId !== first.modelId || !areAlike(tokensOf(job), tokensOf(first))) continue
-      if (pack.length > 0 && tokens + tokensOf(job) > PACK_TOKENS) continue
+      if (job === first || job.modelId !== first.modelId || !areAlike(tokensOf(job), tokensOf(first))) continue
+      if (tokens + tokensOf(job) > PACK_TOKENS) continue
       pack.push(job)
       tokens += tokensOf(job)
     }
-    for (const job of pack) {
-      unqueue(job)
-      running.push(job)
-    }
+    for (const job of pack) job.state = 'running'
+    running += pack.length
+    lane.tokens -= tokens
+    keepWaiting(lane.jobs)
     return pack
   }
 
@@ -193,8 +207,7 @@ export function createBatcher(options: {
   }
 
   function settle(job: Job, tell: (waiter: Waiter) => void): void {
-    removeFrom(running, job)
-    unqueue(job)
+    forget(job)
     const { waiters } = job
     job.waiters = []
     for (const waiter of waiters) tell(waiter)
@@ -218,13 +231,13 @@ export function createBatcher(options: {
     depth: () => ({
       waiting: lanes.interactive.jobs.length,
       waitingInBackground: lanes.background.jobs.length,
-      running: running.length,
+      running,
     }),
     close() {
       closed = true
       const error = shuttingDown()
       for (const { jobs } of Object.values(lanes)) {
-        while (jobs.length > 0) settle(jobs[0]!, (waiter) => waiter.reject(error))
+        for (const job of jobs.splice(0)) settle(job, (waiter) => waiter.reject(error))
       }
     },
   }
@@ -239,17 +252,11 @@ function areAlike(a: number, b: number): boolean {
   return a <= LIKE_LENGTHS * b && b <= LIKE_LENGTHS * a
 }
 
-function identicalTo(job: Job, others: readonly Job[]): Job | undefined {
-  return others.find(
-    (other) => other.fingerprint === job.fingerprint && other.lane === job.lane && areIdentical(other, job),
-  )
-}
-
-/** @returns whether it was there */
-function removeFrom<T>(list: T[], item: T): boolean {
-  const index = list.indexOf(item)
-  if (index !== -1) list.splice(index, 1)
-  return index !== -1
+/** Takes out of a lane what waits no longer, in place: an array that is left behind keeps what the next one holds from young collections. */
+function keepWaiting(jobs: Job[]): void {
+  let kept = 0
+  for (const job of jobs) if (job.state === 'waiting') jobs[kept++] = job
+  jobs.length = kept
 }
 
 function emptyLane(): LaneQueue {

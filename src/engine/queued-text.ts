@@ -19,9 +19,42 @@ export function fingerprintOf({ encoded }: QueuedText): number {
   return hash
 }
 
+export type Identified = QueuedText & { fingerprint: number }
+
+/** Enough that each place has few texts while thousands wait, and little memory: a power of two. */
+const PLACES = 4096
+
+/** Texts that can be found by being identical. */
+export type IdenticalTexts<T extends Identified> = {
+  /** One for which a single computation may serve as well. */
+  find(text: T, suits: (other: T) => boolean): T | undefined
+  add(text: T): void
+  remove(text: T): void
+}
+
+/**
+ * Texts stand in arrays, in a place that their fingerprint says, and not in a Map: one that is added to and deleted from at such a rate
+ * moves to a new table again and again, and V8's young collections take a dead table that is old for a reason to keep what
+ * the next ones hold. So did all queued texts become old.
+ */
+export function createIdenticalTexts<T extends Identified>(): IdenticalTexts<T> {
+  const places = Array.from({ length: PLACES }, (): T[] => [])
+  const placeOf = ({ fingerprint }: T) => places[fingerprint & (PLACES - 1)]!
+  return {
+    find: (text, suits) => placeOf(text).find((other) => areIdentical(other, text) && suits(other)),
+    add: (text) => void placeOf(text).push(text),
+    remove(text) {
+      const place = placeOf(text)
+      const index = place.indexOf(text)
+      if (index !== -1) place.splice(index, 1)
+    },
+  }
+}
+
 /** Whether one computation may serve both. */
-export function areIdentical(a: QueuedText, b: QueuedText): boolean {
+function areIdentical(a: Identified, b: Identified): boolean {
   return (
+    a.fingerprint === b.fingerprint &&
     a.modelId === b.modelId &&
     a.sharedAmong === b.sharedAmong &&
     areSame(a.encoded.ids, b.encoded.ids) &&
