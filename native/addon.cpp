@@ -20,7 +20,7 @@
 namespace valence {
 namespace {
 
-// With 64 heads, texts of one token each are as many chunks of attention as a team can count.
+// Far more than a pack has. No step of a pass has more chunks than its tokens times the heads, so a team can count them.
 constexpr int64_t kMostTokens = Team::kMostChunks / 64;
 
 // An error whose message JavaScript gets.

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAllowList } from './catalog/allow-list.ts'
@@ -40,6 +40,12 @@ import { hubOptions, VERSION } from './version.ts'
 
 /** How long refusals may take to leave when the server stops. */
 const LAST_WORDS_MS = 400
+
+/**
+ * Who connected before the server was told to stop may still be in the system's queue, where the end of the server would cut them
+ * off: in a turn of the event loop they are taken, in the next their requests are read.
+ */
+const TURNS_TO_TAKE = 3
 
 /** A server that listens. */
 export type Server = {
@@ -176,6 +182,7 @@ export async function serve(classifier: Classifier, config: Config, logger: Logg
     storeState: kept.store.state,
     firstAdminKey: () => gateway.keys.firstAdminKey(),
     async close(drainMs) {
+      for (let turn = 0; turn < TURNS_TO_TAKE; turn++) await setImmediate()
       arrivals.abort()
       const onDemandEnded = onDemand.close()
       const closed = app.close()
