@@ -42,10 +42,10 @@ import { hubOptions, VERSION } from './version.ts'
 const LAST_WORDS_MS = 400
 
 /**
- * Who connected before the server was told to stop may still be in the system's queue, where the end of the server would cut them
- * off: in a turn of the event loop they are taken, in the next their requests are read.
+ * Who connected before the server was told to stop may still be in the system's queue, where the end of the server would cut them off.
+ * The event loop takes one of them a turn; the queue has 511 at most, and the last one's request is read some turns later.
  */
-const TURNS_TO_TAKE = 3
+const TURNS_TO_TAKE = 520
 
 /** A server that listens. */
 export type Server = {
