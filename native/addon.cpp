@@ -12,6 +12,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "instruction-set.hpp"
@@ -184,16 +185,21 @@ struct Loading {
 // Runs on a thread of its own, as a thread cannot take its niceness back and this one is lent to others afterwards.
 void packModel(napi_env, void* data) {
   auto* loading = (Loading*)data;
-  std::thread([loading] {
-    try {
+  const auto pack = [loading] {
 #if defined(__linux__)
-      setpriority(PRIO_PROCESS, 0, loading->niceness);
+    if (loading->niceness != 0) setpriority(PRIO_PROCESS, 0, loading->niceness);
 #endif
+    try {
       loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
     } catch (const std::bad_alloc&) {
       loading->error = "out of memory";
     }
-  }).join();
+  };
+  try {
+    std::thread(pack).join();
+  } catch (const std::system_error&) {
+    loading->error = "no thread could be started";
+  }
 }
 
 void modelIsPacked(napi_env env, napi_status, void* data) {

@@ -61,6 +61,7 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     await engine.close()
     throw error
   }
+  engine.giveMemoryBack()
   const directory = createModelDirectory([...CATALOG, ...elsewhere], missing, {
     strict: config.strictModels,
     remote: new Set(elsewhere.map(({ id }) => id)),

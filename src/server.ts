@@ -43,9 +43,11 @@ const LAST_WORDS_MS = 400
 
 /**
  * Who connected before the server was told to stop may still be in the system's queue, where the end of the server would cut them off.
- * The event loop takes one of them a turn; the queue has 511 at most, and the last one's request is read some turns later.
+ * The event loop takes one of them a turn; the queue has 511 at most, and the last one's request is read some turns later. A busy
+ * server's turns are long, and whoever stops it waits.
  */
 const TURNS_TO_TAKE = 520
+const MOST_MS_TO_TAKE = 300
 
 /** A server that listens. */
 export type Server = {
@@ -171,9 +173,6 @@ export async function serve(classifier: Classifier, config: Config, logger: Logg
       throw error
     },
   )
-  // What the start has left behind, once the store is open, which leaves something as well.
-  const giveBack = () => engine.giveMemoryBack()
-  gateway.ready.then(giveBack, giveBack)
   const arrivals = fetchWhatIsMissing(classifier, loader, config, logger)
   return {
     url: urlOf(app.server.address() as AddressInfo),
@@ -182,7 +181,8 @@ export async function serve(classifier: Classifier, config: Config, logger: Logg
     storeState: kept.store.state,
     firstAdminKey: () => gateway.keys.firstAdminKey(),
     async close(drainMs) {
-      for (let turn = 0; turn < TURNS_TO_TAKE; turn++) await setImmediate()
+      const until = performance.now() + MOST_MS_TO_TAKE
+      for (let turn = 0; turn < TURNS_TO_TAKE && performance.now() < until; turn++) await setImmediate()
       arrivals.abort()
       const onDemandEnded = onDemand.close()
       const closed = app.close()

@@ -2,10 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { CatalogModel } from '../catalog/catalog.ts'
 import type { Engine } from '../engine/engine.ts'
 import { engineModel } from './engine-model.ts'
+import type { ModelFilesHere } from './on-demand-files.ts'
 import { readInThread } from './read-in-thread.ts'
-
-/** Where a model's files are, and the Hub's commit that they come from, if they do. */
-export type WeightsSource = { folder: string; commit: string | undefined }
 
 /** Brings models into the engine while others answer: one after another, whoever asks for it. */
 export type Loader = {
@@ -16,7 +14,7 @@ export type Loader = {
    * @returns what the weights are known by: the commit that they come from, or else their hash
    * @throws Error that names the file and what is wrong with it; the signal's reason where it is aborted
    */
-  load(model: CatalogModel, from: WeightsSource, signal: AbortSignal): Promise<string | undefined>
+  load(model: CatalogModel, from: ModelFilesHere, signal: AbortSignal): Promise<string | undefined>
 }
 
 export function createLoader(engine: Engine): Loader {
@@ -24,7 +22,7 @@ export function createLoader(engine: Engine): Loader {
   let last: Promise<unknown> = Promise.resolve()
 
   /** A function of its own: as long as it runs, what it read is referred to. */
-  async function readAndLoad(model: CatalogModel, { folder, commit }: WeightsSource, signal: AbortSignal) {
+  async function readAndLoad(model: CatalogModel, { folder, commit }: ModelFilesHere, signal: AbortSignal) {
     const { files, hash } = await readInThread({ folder, hashed: commit === undefined }, signal)
     // What came from the thread has held the event loop for some ten milliseconds; the tokenizer will.
     await setImmediate()

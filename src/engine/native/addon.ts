@@ -18,7 +18,7 @@ export type Addon = {
    * Copies and packs the layers' matrices, on a thread. The model keeps the object, and reads the rest of its arrays, for
    * as long as it lives.
    *
-   * @param niceness of the thread, on Linux
+   * @param niceness of the thread, on Linux; 0 leaves it as the process's
    */
   loadModel(network: Network, niceness: number): Promise<NativeModel>
   /**
