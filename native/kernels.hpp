@@ -13,8 +13,8 @@ struct Ahead {
   int lines = 0;  // 0, 1, 3 or 8
 };
 
-// What becomes of a product's rows.
-enum class Then { store, gelu, addResidual };
+// What becomes of a product's rows. `add` adds them to what stands in the output, the residual.
+enum class Then { store, gelu, add };
 
 struct LinearCall {
   const Linear* linear;
@@ -24,7 +24,6 @@ struct LinearCall {
   float* output;           // [rows, outputStride]
   int outputStride;
   Then then;
-  const float* residual = nullptr;  // [rows, outputStride] for addResidual
   const int8_t* after = nullptr;  // the panel that is read next, to be fetched ahead
 };
 
@@ -46,9 +45,9 @@ struct Kernels {
   void (*linear)(const LinearCall& call, int firstPanel, int endPanel);
   size_t (*attentionScratchBytes)(int tokens, int width);
   void (*attention)(const AttentionCall& call, void* scratch);
-  // output = LayerNorm(input), and output quantised; `width` may be any number, strides are multiples of 16.
-  void (*normalise)(const float* input, const Norm& norm, float epsilon, int width, int stride, int rows, float* output,
-                    uint8_t* quantised, int quantisedStride, float* scales);
+  // x = LayerNorm(x), and x quantised; `width` may be any number, strides are multiples of 16.
+  void (*normalise)(float* x, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
+                    int quantisedStride, float* scales);
   void (*quantise)(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride,
                    float* scales);
   // output[d] = word · scale + position (+ type), d < hidden

@@ -19,7 +19,7 @@ inline void writeRow(const LinearCall& call, int row, int column, const int32_t*
     const Floats exact = toFloats(load(sums + i) - load(linear.offsets + column + i));
     Floats value = fma(exact * inputScale, load(linear.scales + column + i), load(linear.bias + column + i));
     if (then == Then::gelu) value = gelu(value);
-    if (then == Then::addResidual) value = value + load(call.residual + (size_t)row * call.outputStride + column + i);
+    if (then == Then::add) value = value + load(output + i);
     store(output + i, value);
   }
 }
@@ -33,15 +33,11 @@ inline Ahead aheadOf(const int8_t* next, size_t panelBytes, int tilesLeft, int t
   return {next + panelBytes / 8 * (size_t)(lines * (spread - tilesLeft)), lines};
 }
 
-// Where a tile's sums will go, and what will be added to them: rows lie kilobytes apart, so each would be waited for by itself.
-template <Then then>
+// Where a tile's sums will go: rows lie kilobytes apart, so each would be waited for by itself.
 inline void expectRows(const LinearCall& call, int row, int rows, int column) {
   for (int i = row; i < row + rows; i++) {
     const size_t at = (size_t)i * call.outputStride + column;
-    for (int line = 0; line < kPanelColumns; line += 16) {
-      if (then == Then::addResidual) __builtin_prefetch(call.residual + at + line, 0);
-      __builtin_prefetch(call.output + at + line, 1);
-    }
+    for (int line = 0; line < kPanelColumns; line += 16) __builtin_prefetch(call.output + at + line, 1);
   }
 }
 
@@ -57,7 +53,7 @@ void linearThen(const LinearCall& call, int firstPanel, int endPanel) {
     const int8_t* next = panel + 1 < endPanel ? weights + panelBytes : call.after;
     for (int row = 0, done = 0; row < call.rows; done++) {
       const int rows = rowsOfTile(call.rows - row);
-      expectRows<then>(call, row, rows, panel * kPanelColumns);
+      expectRows(call, row, rows, panel * kPanelColumns);
       tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, aheadOf(next, panelBytes, tiles - done, tiles), sums);
       for (int i = 0; i < rows; i++) writeRow<then>(call, row + i, panel * kPanelColumns, sums + i * kPanelColumns);
       row += rows;
@@ -70,7 +66,7 @@ void linear(const LinearCall& call, int firstPanel, int endPanel) {
   switch (call.then) {
     case Then::store: return linearThen<Then::store>(call, firstPanel, endPanel);
     case Then::gelu: return linearThen<Then::gelu>(call, firstPanel, endPanel);
-    case Then::addResidual: return linearThen<Then::addResidual>(call, firstPanel, endPanel);
+    case Then::add: return linearThen<Then::add>(call, firstPanel, endPanel);
   }
 }
 

@@ -48,7 +48,7 @@ struct Pass {
   int thread;
 
   const int hidden = network.hidden;
-  const int stride = roundUp(hidden, kPanelColumns);              // of x, y and context
+  const int stride = roundUp(hidden, kPanelColumns);              // of x and context
   const int quantisedStride = roundUp(hidden, kInputStep);
   const int expandedStride = roundUp(network.intermediate, kPanelColumns);
   const int headWidth = hidden / network.heads;
@@ -85,10 +85,10 @@ struct Pass {
     });
   }
 
-  void normalise(const Norm& norm, int rows, float* output, uint8_t* quantised, float* scales) {
+  void normalise(const Norm& norm, int rows, float* x, uint8_t* quantised, float* scales) {
     byRows(rows, [&](int from, int count) {
-      kernels.normalise(at.y.get() + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
-                        output + (size_t)from * stride, quantised + (size_t)from * quantisedStride, quantisedStride, scales + from);
+      kernels.normalise(x + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
+                        quantised + (size_t)from * quantisedStride, quantisedStride, scales + from);
     });
   }
 
@@ -100,7 +100,7 @@ struct Pass {
       const int text = turn.chunk;
       for (int position = 0; position < pack.lengths[text]; position++) {
         const int token = at.starts[text] + position;
-        kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.y.get() + (size_t)token * stride);
+        kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
     });
     normalise(network.embeddingNorm, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
@@ -139,7 +139,7 @@ struct Pass {
   }
 
   void project(const Linear& linear, const uint8_t* quantised, const float* scales, int rows, float* output, int outputStride, const int8_t* after) {
-    kernels.linear({&linear, quantised, scales, rows, output, outputStride, Then::store, nullptr, after}, 0, linear.outputs / kPanelColumns);
+    kernels.linear({&linear, quantised, scales, rows, output, outputStride, Then::store, after}, 0, linear.outputs / kPanelColumns);
   }
 
   // A head's attention in every text, of all its tokens or of the first.
@@ -165,14 +165,14 @@ struct Pass {
   // A head's queries, keys and values [tokens, headStride].
   float* ofHead(int head) { return at.queryKeyValue.get() + (size_t)head * pack.tokens * headStride; }
 
-  // context → x, quantised
+  // x + what attention makes of context → x, quantised
   void afterAttention(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
     byRows(rows, [&](int from, int count) {
       kernels.quantise(at.context.get() + (size_t)from * stride, hidden, stride, count,
                        at.quantisedContext.get() + (size_t)from * quantisedStride, quantisedStride, at.contextScales.get() + from);
     });
     product(panelsOf(layer.attentionOutput, rows),
-            {&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, at.y.get(), stride, Then::addResidual, x},
+            {&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, x, stride, Then::add},
             panelsOf(layer.expand, std::min(rows, kFeedForwardRows)));
     normalise(layer.attentionNorm, rows, x, quantised, scales);
   }
@@ -189,9 +189,7 @@ struct Pass {
         kernels.quantise(at.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, some,
                          at.quantisedExpanded.get() + (size_t)from * width, width, at.expandedScales.get() + from);
       });
-      const size_t offset = (size_t)first * stride;
-      product(contract, {&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, at.y.get() + offset, stride,
-                         Then::addResidual, x + offset},
+      product(contract, {&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, x + (size_t)first * stride, stride, Then::add},
               left > 0 ? panelsOf(layer.expand, std::min(left, kFeedForwardRows)) : next);
     }
     normalise(layer.outputNorm, rows, x, quantised, scales);
@@ -255,7 +253,7 @@ void Workspace::reserve(const Network& network, const Kernels& kernels, int toke
     attended_ = std::max(attended, attended_);
     inner_ = std::max(inner, inner_);
     const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows;
-    for (Array<float>* floats : {&x, &y, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
+    for (Array<float>* floats : {&x, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
     queryKeyValue = zeroed<float>(rows * 3 * attended_);
     firstQuery = zeroed<float>(rows * attended_);
     for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);

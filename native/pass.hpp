@@ -20,7 +20,7 @@ class Workspace {
   // Makes room for a pack, and for `threads` threads to attend in.
   void reserve(const Network& network, const Kernels& kernels, int tokens, int threads);
 
-  Array<float> x, y, queryKeyValue, context, expanded;
+  Array<float> x, queryKeyValue, context, expanded;
   Array<float> firstX, firstQuery, pooled;
   Array<uint8_t> quantised, quantisedContext, quantisedExpanded, firstQuantised;
   Array<float> scales, contextScales, expandedScales, firstScales;

@@ -57,30 +57,29 @@ void quantise(const float* input, int width, int stride, int rows, uint8_t* quan
   }
 }
 
-void normalise(const float* input, const Norm& norm, float epsilon, int width, int stride, int rows, float* output,
-               uint8_t* quantised, int quantisedStride, float* scales) {
+void normalise(float* x, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
+               int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
-    const float* from = input + (size_t)row * stride;
-    float* to = output + (size_t)row * stride;
+    float* const at = x + (size_t)row * stride;
     Four sum;
-    byLanes(width, [&](int lane, int i, int left) { sum.lanes[lane] = sum.lanes[lane] + loadSome(from + i, left); });
+    byLanes(width, [&](int lane, int i, int left) { sum.lanes[lane] = sum.lanes[lane] + loadSome(at + i, left); });
     const Floats mean = all(sumOf(sum) / width);
     // The mean first, then the squares around it: subtracting two large numbers would lose digits.
     Four squares;
     byLanes(width, [&](int lane, int i, int left) {
-      const Floats centred = keepFirst(loadSome(from + i, left) - mean, left, all(0));
+      const Floats centred = keepFirst(loadSome(at + i, left) - mean, left, all(0));
       squares.lanes[lane] = fma(centred, centred, squares.lanes[lane]);
     });
     const Floats factor = all(1.0f / sqrtf(sumOf(squares) / width + epsilon));
     Four largest;
     byLanes(width, [&](int lane, int i, int left) {
-      const Floats centred = (loadSome(from + i, left) - mean) * factor;
+      const Floats centred = (loadSome(at + i, left) - mean) * factor;
       const Floats value = fma(centred, loadSome(norm.weight + i, left), loadSome(norm.bias + i, left));
       largest.lanes[lane] = max(largest.lanes[lane], magnitude(keepFirst(value, left, all(0))));
-      storeSome(to + i, value, left);
+      storeSome(at + i, value, left);
     });
     scales[row] = scaleFor(largestOf(largest));
-    writeQuantised(to, width, scales[row], quantised + (size_t)row * quantisedStride);
+    writeQuantised(at, width, scales[row], quantised + (size_t)row * quantisedStride);
   }
 }
 
