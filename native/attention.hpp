@@ -14,6 +14,8 @@ namespace {
 
 constexpr float kLargestWeight = 65535.0f;
 
+alignas(64) constexpr int32_t kNoStarts[kPanelColumns] = {};
+
 // Where things lie in a thread's scratch memory.
 struct AttentionScratch {
   int inner;         // the head's width, padded to the tile's step
@@ -23,7 +25,7 @@ struct AttentionScratch {
   int8_t* keys;      // [outerTokens / 32][inner / 4][32][4]
   int8_t* values;    // [outerWidth / 32][innerTokens / 4][32][4]
   float* keyScales;  // [outerTokens]
-  int32_t* keyOffsets;   // [outerTokens], 128 · Σ key
+  int32_t* keyStarts;    // [outerTokens], −128 · Σ key: where a score's sum starts
   float* valueScales;    // [outerTokens]
   float *keyMeans, *valueMeans;  // [outerWidth]
   uint8_t* queries;      // [kTileRows][inner]
@@ -49,7 +51,7 @@ AttentionScratch layOut(void* memory, int tokens, int width) {
   at.keys = (int8_t*)take((size_t)at.outerTokens * at.inner);
   at.values = (int8_t*)take((size_t)at.outerWidth * at.innerTokens);
   at.keyScales = (float*)take(at.outerTokens * sizeof(float));
-  at.keyOffsets = (int32_t*)take(at.outerTokens * sizeof(int32_t));
+  at.keyStarts = (int32_t*)take(at.outerTokens * sizeof(int32_t));
   at.valueScales = (float*)take(at.outerTokens * sizeof(float));
   at.keyMeans = (float*)take(at.outerWidth * sizeof(float));
   at.valueMeans = (float*)take(at.outerWidth * sizeof(float));
@@ -120,7 +122,7 @@ void packKeys(const AttentionCall& call, const AttentionScratch& at) {
       sum = sum + whole;
       storeBytes(key + i, whole);
     }
-    at.keyOffsets[token] = kZeroPoint * sumOf(sum);
+    at.keyStarts[token] = -kZeroPoint * sumOf(sum);
     int8_t* column = at.keys + (size_t)(token / kPanelColumns) * at.inner * kPanelColumns + (token % kPanelColumns) * 4;
     for (int i = 0; i < at.inner; i += 4) __builtin_memcpy(column + (size_t)i * kPanelColumns, key + i, 4);
   }
@@ -160,13 +162,12 @@ void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) 
   alignas(64) int32_t sums[kTileRows * kPanelColumns];
   const float overRoot = 1.0f / sqrtf((float)call.width);
   for (int token = 0; token < call.tokens; token += kPanelColumns) {
-    tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, Ahead{}, sums);
+    tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, at.keyStarts + token, Ahead{}, sums);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.queryScales[row] * overRoot);
       float* scores = at.scores + (size_t)row * at.outerTokens + token;
       for (int i = 0; i < kPanelColumns; i += 16) {
-        const Floats exact = toFloats(load(sums + row * kPanelColumns + i) - load(at.keyOffsets + token + i));
-        store(scores + i, exact * load(at.keyScales + token + i) * scale);
+        store(scores + i, toFloats(load(sums + row * kPanelColumns + i)) * load(at.keyScales + token + i) * scale);
       }
     }
   }
@@ -227,8 +228,8 @@ void mixRows(const AttentionCall& call, const AttentionScratch& at, int firstRow
   alignas(64) int32_t high[kTileRows * kPanelColumns], low[kTileRows * kPanelColumns];
   for (int column = 0; column < call.width; column += kPanelColumns) {
     const int8_t* panel = at.values + (size_t)column * at.innerTokens;
-    tile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, Ahead{}, high);
-    tile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, Ahead{}, low);
+    tile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, high);
+    tile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, low);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.outputScales[row]);
       float* output = call.output + (size_t)(firstRow + row) * call.outputStride + column;

@@ -34,10 +34,13 @@ inline void fetch(Ahead& ahead) {
   for (int line = 0; line < 4 * ahead.lines; line++, ahead.at += 64) _mm_prefetch((const char*)ahead.at, _MM_HINT_T1);
 }
 
+// A stride of 0 gives all rows of a tile the same start.
+constexpr size_t kSameRow = 0;
+
 // Up to 16 rows.
-inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
-  _tile_zero(0);
-  _tile_zero(1);
+inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
+  _tile_loadd(0, starts, kSameRow);
+  _tile_loadd(1, starts + 16, kSameRow);
   for (int i = 0; i < inputs; i += 64, panel += kStepBytes) {
     _tile_loadd(4, input + i, stride);
     _tile_loadd(6, panel, kWeightStride);
@@ -50,11 +53,11 @@ inline void tile16(const uint8_t* input, size_t stride, const int8_t* panel, int
   _tile_stored(1, sums + 16, kSumStride);
 }
 
-inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
+  _tile_loadd(0, starts, kSameRow);
+  _tile_loadd(1, starts + 16, kSameRow);
+  _tile_loadd(2, starts, kSameRow);
+  _tile_loadd(3, starts + 16, kSameRow);
   for (int i = 0; i < inputs; i += 64, panel += kStepBytes) {
     _tile_loadd(4, input + i, stride);
     _tile_loadd(6, panel, kWeightStride);
@@ -73,9 +76,9 @@ inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int
 }
 
 // Rows past `rows` are read and multiplied as well; nobody looks at their sums.
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
-  if (rows <= 16) return tile16(input, stride, panel, inputs, ahead, sums);
-  tile32(input, stride, panel, inputs, ahead, sums);
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
+  if (rows <= 16) return tile16(input, stride, panel, inputs, starts, ahead, sums);
+  tile32(input, stride, panel, inputs, starts, ahead, sums);
 }
 
 }  // namespace

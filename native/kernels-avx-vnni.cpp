@@ -16,10 +16,10 @@ inline void beginTiles() {}
 inline void endTiles() {}
 
 template <int rows>
-inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, int32_t* sums) {
+inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, int32_t* sums) {
   __m256i sum[rows][4];
   for (int row = 0; row < rows; row++)
-    for (int i = 0; i < 4; i++) sum[row][i] = _mm256_setzero_si256();
+    for (int i = 0; i < 4; i++) sum[row][i] = _mm256_loadu_si256((const __m256i*)(starts + i * 8));
   for (int input4 = 0; input4 < inputs; input4 += 4) {
     const int8_t* at = panel + (size_t)input4 * kPanelColumns;
     __m256i x[rows];
@@ -39,11 +39,11 @@ inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int
     for (int i = 0; i < 4; i++) _mm256_store_si256((__m256i*)(sums + row * kPanelColumns + i * 8), sum[row][i]);
 }
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead, int32_t* sums) {
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, int32_t* sums) {
   switch (rows) {
-    case 1: return tileOf<1>(input, stride, panel, inputs, sums);
-    case 2: return tileOf<2>(input, stride, panel, inputs, sums);
-    default: return tileOf<3>(input, stride, panel, inputs, sums);
+    case 1: return tileOf<1>(input, stride, panel, inputs, starts, sums);
+    case 2: return tileOf<2>(input, stride, panel, inputs, starts, sums);
+    default: return tileOf<3>(input, stride, panel, inputs, starts, sums);
   }
 }
 

@@ -21,7 +21,7 @@ inline __m256i added(__m256i low, __m256i high) {
 }
 
 template <int rows>
-inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, int32_t* sums) {
+inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, int32_t* sums) {
   for (int column = 0; column < kPanelColumns; column += 16) {
     __m256i sum[rows][4];
     for (int row = 0; row < rows; row++)
@@ -41,19 +41,20 @@ inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int
         for (int row = 0; row < rows; row++) sum[row][i] = _mm256_add_epi32(sum[row][i], _mm256_madd_epi16(x[row], weights));
       }
     }
+    const __m256i low = _mm256_loadu_si256((const __m256i*)(starts + column)), high = _mm256_loadu_si256((const __m256i*)(starts + column + 8));
     for (int row = 0; row < rows; row++) {
       int32_t* to = sums + row * kPanelColumns + column;
-      _mm256_store_si256((__m256i*)to, added(sum[row][0], sum[row][1]));
-      _mm256_store_si256((__m256i*)(to + 8), added(sum[row][2], sum[row][3]));
+      _mm256_store_si256((__m256i*)to, _mm256_add_epi32(low, added(sum[row][0], sum[row][1])));
+      _mm256_store_si256((__m256i*)(to + 8), _mm256_add_epi32(high, added(sum[row][2], sum[row][3])));
     }
   }
 }
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead, int32_t* sums) {
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, int32_t* sums) {
   switch (rows) {
-    case 1: return tileOf<1>(input, stride, panel, inputs, sums);
-    case 2: return tileOf<2>(input, stride, panel, inputs, sums);
-    default: return tileOf<3>(input, stride, panel, inputs, sums);
+    case 1: return tileOf<1>(input, stride, panel, inputs, starts, sums);
+    case 2: return tileOf<2>(input, stride, panel, inputs, starts, sums);
+    default: return tileOf<3>(input, stride, panel, inputs, starts, sums);
   }
 }
 

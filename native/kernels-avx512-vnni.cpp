@@ -69,12 +69,19 @@ inline void endTiles() {}
 #define FETCH8_1 LINE("128") LINE("192")
 #define FETCH8_2 LINE("256") LINE("320")
 #define FETCH8_3 LINE("384") LINE("448")
-#define CLEAR(a, b, c, d)                                                                                      \
-  "vpxord %%zmm" a ",%%zmm" a ",%%zmm" a "\n vpxord %%zmm" b ",%%zmm" b ",%%zmm" b "\n"                        \
-  "vpxord %%zmm" c ",%%zmm" c ",%%zmm" c "\n vpxord %%zmm" d ",%%zmm" d ",%%zmm" d "\n"
-#define CLEAR_ALL                                                                                              \
-  CLEAR("8", "9", "10", "11") CLEAR("12", "13", "14", "15") CLEAR("16", "17", "18", "19")                      \
-  CLEAR("20", "21", "22", "23") CLEAR("24", "25", "26", "27") CLEAR("28", "29", "30", "31")
+#define START(a, b) "vmovdqu64 (%[b]), %%zmm" a "\n vmovdqu64 64(%[b]), %%zmm" b "\n"
+#define START1 START("8", "9")
+#define START2 START1 START("10", "11")
+#define START3 START2 START("12", "13")
+#define START4 START3 START("14", "15")
+#define START5 START4 START("16", "17")
+#define START6 START5 START("18", "19")
+#define START7 START6 START("20", "21")
+#define START8 START7 START("22", "23")
+#define START9 START8 START("24", "25")
+#define START10 START9 START("26", "27")
+#define START11 START10 START("28", "29")
+#define START12 START11 START("30", "31")
 #define SAVE(at, then, a, b) "vmovdqa64 %%zmm" a ", " at "(%[o])\n vmovdqa64 %%zmm" b ", " then "(%[o])\n"
 #define SAVE1 SAVE("0", "64", "8", "9")
 #define SAVE2 SAVE1 SAVE("128", "192", "10", "11")
@@ -92,8 +99,8 @@ inline void endTiles() {}
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",   \
       "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
-#define LOOP(ROWS, LINES, SAVE_ALL)                                                                      \
-  asm volatile(CLEAR_ALL                                                                                       \
+#define LOOP(START_ALL, ROWS, LINES, SAVE_ALL)                                                                  \
+  asm volatile(START_ALL                                                                                       \
                ".p2align 5\n1:\n"                                                                              \
                WEIGHTS("0", "64") FETCH##LINES(0) ROWS("0")                                             \
                WEIGHTS("128", "192") FETCH##LINES(1) ROWS("4")                                       \
@@ -103,19 +110,19 @@ inline void endTiles() {}
                "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"            \
                SAVE_ALL                                                                                        \
                : [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [v] "+r"(v), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps) \
-               : [s] "r"(stride), [o] "r"(sums)                                                                \
+               : [s] "r"(stride), [o] "r"(sums), [b] "r"(starts)                                                                \
                : "memory", "cc", REGISTERS)
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, Ahead ahead, int32_t* sums) {
+void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
   const uint8_t *x = input, *y = input + 3 * stride, *z = input + 6 * stride, *v = input + 9 * stride;
   const int8_t *w = panel, *n = ahead.at;
   long steps = inputs / 16;
 #define CASE(count)                                                        \
   case count:                                                              \
-    if (ahead.lines == 0) LOOP(ROWS##count, 0, SAVE##count);               \
-    else if (ahead.lines == 1) LOOP(ROWS##count, 1, SAVE##count);          \
-    else if (ahead.lines == 3) LOOP(ROWS##count, 3, SAVE##count);          \
-    else LOOP(ROWS##count, 8, SAVE##count);                                \
+    if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0, SAVE##count);               \
+    else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1, SAVE##count);          \
+    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3, SAVE##count);          \
+    else LOOP(START##count, ROWS##count, 8, SAVE##count);                                \
     return;
   switch (rows) {
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)

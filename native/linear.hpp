@@ -2,8 +2,8 @@
 //
 //   kTileRows                       the most rows of a tile
 //   rowsOfTile(rows left)           how many of them the next tile takes
-//   tile(input, stride, rows, panel, inputs, ahead, sums)
-//                                   sums[rows][32] = input[rows][inputs] · panel[inputs / 4][32][4], exactly;
+//   tile(input, stride, rows, panel, inputs, starts, ahead, sums)
+//                                   sums[rows][32] = starts[32] + input[rows][inputs] · panel[inputs / 4][32][4], exactly;
 //                                   `ahead` says what of the next panel to fetch meanwhile
 #pragma once
 
@@ -16,8 +16,7 @@ inline void writeRow(const LinearCall& call, int row, int column, const int32_t*
   float* output = call.output + (size_t)row * call.outputStride + column;
 #pragma GCC unroll 2
   for (int i = 0; i < kPanelColumns; i += 16) {
-    const Floats exact = toFloats(load(sums + i) - load(linear.offsets + column + i));
-    Floats value = fma(exact * inputScale, load(linear.scales + column + i), load(linear.bias + column + i));
+    Floats value = fma(toFloats(load(sums + i)) * inputScale, load(linear.scales + column + i), load(linear.bias + column + i));
     if (then == Then::gelu) value = gelu(value);
     if (then == Then::add) value = value + load(output + i);
     store(output + i, value);
@@ -54,7 +53,8 @@ void linearThen(const LinearCall& call, int firstPanel, int endPanel) {
     for (int row = 0, done = 0; row < call.rows; done++) {
       const int rows = rowsOfTile(call.rows - row);
       expectRows(call, row, rows, panel * kPanelColumns);
-      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, aheadOf(next, panelBytes, tiles - done, tiles), sums);
+      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, call.linear->starts + panel * kPanelColumns,
+           aheadOf(next, panelBytes, tiles - done, tiles), sums);
       for (int i = 0; i < rows; i++) writeRow<then>(call, row + i, panel * kPanelColumns, sums + i * kPanelColumns);
       row += rows;
     }

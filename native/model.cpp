@@ -54,7 +54,7 @@ Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, F
   floats_.push_back(zeroed<float>(linear.outputs));
   linear.bias = floats_.back().get();
   integers_.push_back(zeroed<int32_t>(linear.outputs));
-  linear.offsets = integers_.back().get();
+  linear.starts = integers_.back().get();
   for (int row = 0; row < matrix.rows; row++) {
     const int output = outputOf(row);
     linear.scales[output] = matrix.scales[row];
@@ -71,7 +71,7 @@ Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, F
       to[(size_t)(column & ~3) * kPanelColumns + (column & 3)] = from[column];
       sum += from[column];
     }
-    linear.offsets[output] = kZeroPoint * sum;
+    linear.starts[output] = -kZeroPoint * sum;
   }
   return linear;
 }

@@ -28,7 +28,7 @@ struct Linear {
   int8_t* panels = nullptr;    // [outputs / 32][inputs / 4][32][4]
   float* scales = nullptr;     // [outputs]
   float* bias = nullptr;       // [outputs]
-  int32_t* offsets = nullptr;  // [outputs], 128 · Σ weights[o, i]: what the zero point adds to a sum
+  int32_t* starts = nullptr;   // [outputs], −128 · Σ weights[o, i]: where a sum starts, since the zero point adds as much
 };
 
 struct Norm {

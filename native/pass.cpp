@@ -134,7 +134,7 @@ struct Pass {
     parts.panels += (size_t)output * parts.inputs;
     parts.scales += output;
     parts.bias += output;
-    parts.offsets += output;
+    parts.starts += output;
     return parts;
   }
 
