@@ -35,6 +35,8 @@ inline Floats fma(Floats a, Floats b, Floats c) {
 }
 inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+// x, or ±limit where its magnitude is larger.
+inline Floats within(Floats x, float limit) { return min(max(x, all(-limit)), all(limit)); }
 inline Floats magnitude(Floats a) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
@@ -79,6 +81,18 @@ inline void storeBytes(void* p, Ints a) {
   const __m256i low = _mm256_shuffle_epi8(a.low, pick), high = _mm256_shuffle_epi8(a.high, pick);
   _mm_storeu_si128((__m128i*)p, _mm_setr_epi32(_mm256_extract_epi32(low, 0), _mm256_extract_epi32(low, 4),
                                                _mm256_extract_epi32(high, 0), _mm256_extract_epi32(high, 4)));
+}
+// 16 lanes in each half, for 32 bytes; packing goes by halves of a register.
+inline __m256i packed(Ints a, Ints b) {
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high));
+  return _mm256_permutevar8x32_epi32(bytes, order);
+}
+// Four pairs of registers of lanes from −128 to 127 as 64 bytes, with some bits turned over.
+inline void storeBytes(void* p, Ints a, Ints b, Ints c, Ints d, uint8_t flip) {
+  const __m256i flips = _mm256_set1_epi8((char)flip);
+  _mm256_storeu_si256((__m256i*)p, _mm256_xor_si256(packed(a, b), flips));
+  _mm256_storeu_si256((__m256i*)p + 1, _mm256_xor_si256(packed(c, d), flips));
 }
 
 inline __m256 lowHalf(Floats a) { return a.low; }

@@ -21,6 +21,8 @@ inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; 
 inline Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
+// x, or ±limit where its magnitude is larger.
+inline Floats within(Floats x, float limit) { return {_mm512_range_ps(x.v, _mm512_set1_ps(limit), 0b0010)}; }
 inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.v)}; }
 // Keeps the first lanes and puts `other` into the rest.
 inline Floats keepFirst(Floats a, int count, Floats other) { return {_mm512_mask_mov_ps(other.v, firstLanes(count), a.v)}; }
@@ -43,6 +45,12 @@ inline Floats fromBytes(const int8_t* p) {
 inline void storeInts(void* p, Ints a) { _mm512_storeu_si512(p, a.v); }
 // The low byte of each lane.
 inline void storeBytes(void* p, Ints a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
+// Four registers of lanes from −128 to 127 as 64 bytes, with some bits turned over. Packing goes by quarters of a register.
+inline void storeBytes(void* p, Ints a, Ints b, Ints c, Ints d, uint8_t flip) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(a.v, b.v), _mm512_packs_epi32(c.v, d.v));
+  _mm512_storeu_si512(p, _mm512_xor_si512(_mm512_permutexvar_epi32(order, packed), _mm512_set1_epi8((char)flip)));
+}
 
 inline __m256 lowHalf(Floats a) { return _mm512_castps512_ps256(a.v); }
 inline __m256 highHalf(Floats a) { return _mm512_extractf32x8_ps(a.v, 1); }

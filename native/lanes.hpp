@@ -31,7 +31,7 @@ constexpr float kGelu[] = {0.398085564f,     -0.0648694187f,   0.00891375914f, -
                            5.12366023e-05f, -1.77045933e-06f, 2.62707385e-08f};
 
 inline Floats gelu(Floats x) {
-  const Floats near = min(max(x, all(-kGeluLimit)), all(kGeluLimit));
+  const Floats near = within(x, kGeluLimit);
   const Floats square = near * near;
   Floats sum = all(kGelu[6]);
   for (int i = 5; i >= 0; i--) sum = fma(sum, square, all(kGelu[i]));

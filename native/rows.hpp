@@ -13,8 +13,10 @@ constexpr float kSmallestScale = 1e-30f;
 inline void writeQuantised(const float* row, int width, float scale, uint8_t* quantised) {
   const Floats inverse = all(1.0f / scale);
   const Ints zero = allInts(kZeroPoint);
+  const auto whole = [&](int i) { return toInts(load(row + i) * inverse); };
   int i = 0;
-  for (; i + 16 <= width; i += 16) storeBytes(quantised + i, toInts(load(row + i) * inverse) + zero);
+  for (; i + 64 <= width; i += 64) storeBytes(quantised + i, whole(i), whole(i + 16), whole(i + 32), whole(i + 48), kZeroPoint);
+  for (; i + 16 <= width; i += 16) storeBytes(quantised + i, whole(i) + zero);
   if (i < width) storeBytes(quantised + i, toInts(loadSome(row + i, width - i) * inverse) + zero);
 }
 
