@@ -26,7 +26,7 @@ export type Meter = {
 }
 
 /** A report is at most this old; it flushes anyway. */
-const FLUSH_EVERY_MS = 250
+const FLUSH_EVERY_MS = 1000
 
 /** What is handed to the store at once, some thousand calls. */
 const MAX_SEGMENT_BYTES = 1024 * 1024
