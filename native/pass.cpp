@@ -1,14 +1,17 @@
 #include "pass.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <new>
 
 namespace valence {
 namespace {
 
 // Rows that go through the feed-forward part together, so that what lies between its two products (4 times as wide as the
-// rest) stays in a core's second-level cache: 48 rows of 3,072 floats are 0.6 MB. Where that cache has 1 MB, 96 rows are 3% slower.
-constexpr int kFeedForwardRows = 48;
+// rest) stays in a core's second-level cache: 48 rows of 3,072 floats are 0.6 MB. Where that cache has 1 MB, 96 rows are 3%
+// slower, and where it has 2 MB they are no faster.
+constexpr int kBlockRows = 48;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
 // A chunk of a product does about this many multiplications, some 15 µs of them: taking it costs a trip between two cores.
@@ -38,14 +41,27 @@ struct Panels {
 // What a head makes of a row.
 enum Part { queries, keys, values };
 
+// Rows of all tokens, or of the first of each text, with what attention makes of them.
+struct Rows {
+  int count;
+  float* x;             // [count, stride]
+  uint8_t* quantised;   // [count, quantisedStride]
+  float* scales;        // [count]
+  float* context;             // [count, stride]
+  uint8_t* quantisedContext;  // [count, quantisedStride]
+  float* contextScales;       // [count]
+};
+
 // One pass under way.
 struct Pass {
   const Network& network;
   const Kernels& kernels;
   const Pack& pack;
   Workspace& at;
+  std::vector<Scratch>& scratches;
   Team& team;
   int thread;
+  std::atomic<bool> outOfMemory{false};
 
   const int hidden = network.hidden;
   const int stride = roundUp(hidden, kPanelColumns);              // of x and context
@@ -54,6 +70,17 @@ struct Pass {
   const int headWidth = hidden / network.heads;
   const int columns = headColumns(network);
   const int headStride = 3 * columns;  // of a head's queries, keys and values together
+
+  // A thread's own memory, which it makes room in itself; null where there is none.
+  Scratch* scratchOf(int thread) {
+    try {
+      scratches[thread].reserve(network, kernels);
+      return &scratches[thread];
+    } catch (const std::bad_alloc&) {
+      outOfMemory = true;
+      return nullptr;
+    }
+  }
 
   Panels panelsOf(const Linear& linear, int rows) {
     const int panels = linear.outputs / kPanelColumns;
@@ -66,29 +93,63 @@ struct Pass {
     return next.linear ? next.ofChunk(turn.helps ? next.chunks() - 1 : 0) : nullptr;
   }
 
-  // @param next what is multiplied after it
-  void product(const Panels& panels, const LinearCall& call, const Panels& next) {
-    team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
-      LinearCall part = call;
-      part.after = panelAfter(panels, turn, next);
-      const int from = panels.first + turn.chunk * panels.inChunk;
-      kernels.linear(part, from, std::min(from + panels.inChunk, panels.end));
-    });
+  // A step whose chunks the threads share.
+  struct Together {
+    Pass& pass;
+
+    // @param next what is multiplied after it
+    void product(const Panels& panels, const LinearCall& call, const Panels& next) {
+      pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
+        LinearCall part = call;
+        part.after = panelAfter(panels, turn, next);
+        const int from = panels.first + turn.chunk * panels.inChunk;
+        pass.kernels.linear(part, from, std::min(from + panels.inChunk, panels.end));
+      });
+    }
+
+    template <typename Function>
+    void byRows(int rows, Function&& function) {
+      const int some = chunkSize(rows, kChunkRows);
+      pass.team.share(chunksOf(rows, some), pass.thread, [&](const Team::Turn& turn) {
+        const int from = turn.chunk * some;
+        function(from, std::min(some, rows - from));
+      });
+    }
+  };
+
+  // A step of a thread that has rows of its own.
+  struct Alone {
+    Pass& pass;
+
+    void product(const Panels& panels, const LinearCall& call, const Panels& next) {
+      LinearCall whole = call;
+      whole.after = next.linear ? next.ofChunk(0) : nullptr;
+      pass.kernels.linear(whole, panels.first, panels.end);
+    }
+
+    template <typename Function>
+    void byRows(int rows, Function&& function) {
+      function(0, rows);
+    }
+  };
+
+  Rows allRows() {
+    return {pack.tokens, at.x.get(), at.quantised.get(), at.scales.get(), at.context.get(), at.quantisedContext.get(), at.contextScales.get()};
+  }
+  Rows firstRows() {
+    return {pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get(), at.context.get(), at.quantisedContext.get(), at.contextScales.get()};
+  }
+  Rows some(const Rows& rows, int first, int count) {
+    const size_t floats = (size_t)first * stride, bytes = (size_t)first * quantisedStride;
+    return {count, rows.x + floats, rows.quantised + bytes, rows.scales + first,
+            rows.context + floats, rows.quantisedContext + bytes, rows.contextScales + first};
   }
 
-  template <typename Function>
-  void byRows(int rows, Function&& function) {
-    const int some = chunkSize(rows, kChunkRows);
-    team.share(chunksOf(rows, some), thread, [&](const Team::Turn& turn) {
-      const int from = turn.chunk * some;
-      function(from, std::min(some, rows - from));
-    });
-  }
-
-  void normalise(const Norm& norm, int rows, float* x, uint8_t* quantised, float* scales) {
-    byRows(rows, [&](int from, int count) {
-      kernels.normalise(x + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
-                        quantised + (size_t)from * quantisedStride, quantisedStride, scales + from);
+  template <typename How>
+  void normalise(How how, const Norm& norm, const Rows& rows) {
+    how.byRows(rows.count, [&](int from, int count) {
+      kernels.normalise(rows.x + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
+                        rows.quantised + (size_t)from * quantisedStride, quantisedStride, rows.scales + from);
     });
   }
 
@@ -103,7 +164,7 @@ struct Pass {
         kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
     });
-    normalise(network.embeddingNorm, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
+    normalise(Together{*this}, network.embeddingNorm, allRows());
   }
 
   // All heads' panels, in chunks of whole heads. The first that is read of a head is of its queries, or of its keys.
@@ -117,11 +178,13 @@ struct Pass {
   template <typename Function>
   void byHeads(const Panels& panels, const Panels& next, Function&& attendHead) {
     team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
+      Scratch* const scratch = scratchOf(turn.thread);
+      if (!scratch) return;
       const int heads = panels.inChunk * kPanelColumns / headStride;
       const int from = turn.chunk * heads, end = std::min(from + heads, network.heads);
       for (int head = from; head < end; head++) {
         const int8_t* const ofNext = panels.ofChunk(turn.chunk) + (size_t)(head + 1 - from) * headStride * panels.linear->inputs;
-        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), at.attention[turn.thread].get());
+        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), scratch->attention.get());
       }
     });
   }
@@ -165,34 +228,61 @@ struct Pass {
   // A head's queries, keys and values [tokens, headStride].
   float* ofHead(int head) { return at.queryKeyValue.get() + (size_t)head * pack.tokens * headStride; }
 
-  // x + what attention makes of context → x, quantised
-  void afterAttention(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales) {
-    byRows(rows, [&](int from, int count) {
-      kernels.quantise(at.context.get() + (size_t)from * stride, hidden, stride, count,
-                       at.quantisedContext.get() + (size_t)from * quantisedStride, quantisedStride, at.contextScales.get() + from);
+  // x + context · W → x, normalised
+  template <typename How>
+  void attentionOutput(How how, const Layer& layer, const Rows& rows) {
+    how.byRows(rows.count, [&](int from, int count) {
+      kernels.quantise(rows.context + (size_t)from * stride, hidden, stride, count,
+                       rows.quantisedContext + (size_t)from * quantisedStride, quantisedStride, rows.contextScales + from);
     });
-    product(panelsOf(layer.attentionOutput, rows),
-            {&layer.attentionOutput, at.quantisedContext.get(), at.contextScales.get(), rows, x, stride, Then::add},
-            panelsOf(layer.expand, std::min(rows, kFeedForwardRows)));
-    normalise(layer.attentionNorm, rows, x, quantised, scales);
+    how.product(panelsOf(layer.attentionOutput, rows.count),
+                {&layer.attentionOutput, rows.quantisedContext, rows.contextScales, rows.count, rows.x, stride, Then::add},
+                panelsOf(layer.expand, std::min(rows.count, kBlockRows)));
+    normalise(how, layer.attentionNorm, rows);
   }
 
+  // x + gelu(x · W) · W' → x, not normalised yet
+  // @param rows at most kBlockRows
   // @param next what is multiplied after it
-  void feedForward(const Layer& layer, int rows, float* x, uint8_t* quantised, float* scales, const Panels& next) {
-    for (int first = 0; first < rows; first += kFeedForwardRows) {
-      const int count = std::min(kFeedForwardRows, rows - first), left = rows - first - count;
-      const Panels expand = panelsOf(layer.expand, count), contract = panelsOf(layer.contract, count);
-      product(expand, {&layer.expand, quantised + (size_t)first * quantisedStride, scales + first, count, at.expanded.get(), expandedStride,
-                       Then::gelu}, contract);
-      const int width = layer.contract.inputs;
-      byRows(count, [&](int from, int some) {
-        kernels.quantise(at.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, some,
-                         at.quantisedExpanded.get() + (size_t)from * width, width, at.expandedScales.get() + from);
-      });
-      product(contract, {&layer.contract, at.quantisedExpanded.get(), at.expandedScales.get(), count, x + (size_t)first * stride, stride, Then::add},
-              left > 0 ? panelsOf(layer.expand, std::min(left, kFeedForwardRows)) : next);
+  template <typename How>
+  void feedForward(How how, const Layer& layer, const Rows& rows, Scratch& scratch, const Panels& next) {
+    const Panels expand = panelsOf(layer.expand, rows.count), contract = panelsOf(layer.contract, rows.count);
+    how.product(expand, {&layer.expand, rows.quantised, rows.scales, rows.count, scratch.expanded.get(), expandedStride, Then::gelu}, contract);
+    const int width = layer.contract.inputs;
+    how.byRows(rows.count, [&](int from, int count) {
+      kernels.quantise(scratch.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, count,
+                       scratch.quantisedExpanded.get() + (size_t)from * width, width, scratch.expandedScales.get() + from);
+    });
+    how.product(contract, {&layer.contract, scratch.quantisedExpanded.get(), scratch.expandedScales.get(), rows.count, rows.x, stride, Then::add}, next);
+  }
+
+  // Where there are blocks of rows for all threads, each thread takes whole blocks through all that is left of the layer: nobody
+  // waits for anybody, and no row goes from one core's cache to another's.
+  // @param next what is multiplied after it
+  void afterAttention(const Layer& layer, const Rows& rows, const Panels& next) {
+    const int inBlock = chunkSize(rows.count, kBlockRows), blocks = chunksOf(rows.count, inBlock);
+    if (rows.count <= kBlockRows || blocks < (int)scratches.size()) return afterAttentionTogether(layer, rows, next);
+    team.share(blocks, thread, [&](const Team::Turn& turn) {
+      Scratch* const scratch = scratchOf(turn.thread);
+      if (!scratch) return;
+      const int first = turn.chunk * inBlock;
+      const Rows block = some(rows, first, std::min(inBlock, rows.count - first));
+      const Alone how{*this};
+      attentionOutput(how, layer, block);
+      feedForward(how, layer, block, *scratch, turn.last ? next : panelsOf(layer.attentionOutput, block.count));
+      normalise(how, layer.outputNorm, block);
+    });
+  }
+
+  void afterAttentionTogether(const Layer& layer, const Rows& rows, const Panels& next) {
+    const Together how{*this};
+    attentionOutput(how, layer, rows);
+    for (int first = 0; first < rows.count; first += kBlockRows) {
+      const int left = rows.count - first, count = std::min(kBlockRows, left);
+      feedForward(how, layer, some(rows, first, count), scratches[thread],
+                  left > count ? panelsOf(layer.expand, std::min(left - count, kBlockRows)) : next);
     }
-    normalise(layer.outputNorm, rows, x, quantised, scales);
+    normalise(how, layer.outputNorm, rows);
   }
 
   void fullLayer(const Layer& layer, const Panels& next) {
@@ -200,8 +290,7 @@ struct Pass {
       project(partsOf(layer, head, queries, 3), at.quantised.get(), at.scales.get(), pack.tokens, ofHead(head), headStride, after);
       attendTexts(head, ofHead(head), headStride, false, scratch);
     });
-    afterAttention(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get());
-    feedForward(layer, pack.tokens, at.x.get(), at.quantised.get(), at.scales.get(), next);
+    afterAttention(layer, allRows(), next);
   }
 
   // The head reads nothing but the first token ([CLS]), so the last layer asks for it alone: keys and values of all tokens,
@@ -220,8 +309,7 @@ struct Pass {
       project(ofQueries, at.firstQuantised.get(), at.firstScales.get(), pack.texts, firstQueries, columns, after);
       attendTexts(head, firstQueries, columns, true, scratch);
     });
-    afterAttention(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get());
-    feedForward(layer, pack.texts, at.firstX.get(), at.firstQuantised.get(), at.firstScales.get(), {});
+    afterAttention(layer, firstRows(), {});
   }
 
   // firstX → logits
@@ -242,37 +330,43 @@ struct Pass {
 
 }  // namespace
 
-void Workspace::reserve(const Network& network, const Kernels& kernels, int tokens, int threads) {
+void Workspace::reserve(const Network& network, int tokens) {
   // Rows serve as inputs and as outputs, and the step of the inputs is a multiple of a panel.
   static_assert(kInputStep % kPanelColumns == 0);
-  const int width = roundUp(network.hidden, kInputStep), inner = roundUp(network.intermediate, kInputStep);
-  const int attended = network.heads * headColumns(network);
-  if (tokens > tokens_ || width > width_ || attended > attended_ || inner > inner_) {
-    tokens_ = std::max(tokens, tokens_);
-    width_ = std::max(width, width_);
-    attended_ = std::max(attended, attended_);
-    inner_ = std::max(inner, inner_);
-    const size_t rows = tokens_ + kSpareRows, block = kFeedForwardRows + kSpareRows;
-    for (Array<float>* floats : {&x, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
-    queryKeyValue = zeroed<float>(rows * 3 * attended_);
-    firstQuery = zeroed<float>(rows * attended_);
-    for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
-    for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
-    expanded = zeroed<float>(block * inner_);
-    quantisedExpanded = zeroed<uint8_t>(block * inner_);
-    expandedScales = zeroed<float>(block);
+  const int width = roundUp(network.hidden, kInputStep), attended = network.heads * headColumns(network);
+  if (tokens <= tokens_ && width <= width_ && attended <= attended_) return;
+  tokens_ = std::max(tokens, tokens_);
+  width_ = std::max(width, width_);
+  attended_ = std::max(attended, attended_);
+  const size_t rows = tokens_ + kSpareRows;
+  for (Array<float>* floats : {&x, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
+  queryKeyValue = zeroed<float>(rows * 3 * attended_);
+  firstQuery = zeroed<float>(rows * attended_);
+  for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
+  for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
+}
+
+void Scratch::reserve(const Network& network, const Kernels& kernels) {
+  const int inner = roundUp(network.intermediate, kInputStep);
+  if (inner > inner_) {
+    constexpr size_t rows = kBlockRows + kSpareRows;
+    expanded = zeroed<float>(rows * inner);
+    quantisedExpanded = zeroed<uint8_t>(rows * inner);
+    expandedScales = zeroed<float>(rows);
+    inner_ = inner;
   }
   const size_t bytes = kernels.attentionScratchBytes(network.maxTokens, network.hidden / network.heads);
-  if (bytes > attentionBytes_ || attention.size() < (size_t)threads) {
-    attentionBytes_ = std::max(bytes, attentionBytes_);
-    attention.clear();
-    for (int i = 0; i < threads; i++) attention.push_back(zeroed<char>(attentionBytes_));
+  if (bytes > attentionBytes_) {
+    attention = zeroed<char>(bytes);
+    attentionBytes_ = bytes;
   }
 }
 
-void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, Team& team, int thread,
-             float* logits) {
-  Pass pass{network, kernels, pack, workspace, team, thread};
+void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, std::vector<Scratch>& scratches, Team& team,
+             int thread, float* logits) {
+  workspace.reserve(network, pack.tokens);
+  scratches[thread].reserve(network, kernels);
+  Pass pass{network, kernels, pack, workspace, scratches, team, thread};
   pass.embed();
   const Layer* const last = network.layers + network.layerCount - 1;
   for (const Layer* layer = network.layers; layer < last; layer++) {
@@ -280,6 +374,7 @@ void runPass(const Network& network, const Kernels& kernels, const Pack& pack, W
   }
   pass.lastLayer(*last);
   pass.head(logits);
+  if (pass.outOfMemory) throw std::bad_alloc();
 }
 
 }  // namespace valence

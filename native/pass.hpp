@@ -17,24 +17,39 @@ struct Pack {
 // What one pass works on; it grows to the largest pack and is used again. One thread at a time owns it.
 class Workspace {
  public:
-  // Makes room for a pack, and for `threads` threads to attend in.
-  void reserve(const Network& network, const Kernels& kernels, int tokens, int threads);
+  // Makes room for a pack.
+  void reserve(const Network& network, int tokens);
 
-  Array<float> x, queryKeyValue, context, expanded;
+  Array<float> x, queryKeyValue, context;
   Array<float> firstX, firstQuery, pooled;
-  Array<uint8_t> quantised, quantisedContext, quantisedExpanded, firstQuantised;
-  Array<float> scales, contextScales, expandedScales, firstScales;
-  std::vector<Array<char>> attention;
+  Array<uint8_t> quantised, quantisedContext, firstQuantised;
+  Array<float> scales, contextScales, firstScales;
   std::vector<int> starts;  // [texts], each text's first token
 
  private:
-  int tokens_ = 0, width_ = 0, attended_ = 0, inner_ = 0;
+  int tokens_ = 0, width_ = 0, attended_ = 0;
+};
+
+// What a thread needs for itself, whichever pass it works on.
+class Scratch {
+ public:
+  void reserve(const Network& network, const Kernels& kernels);
+
+  Array<float> expanded;              // [a block's rows, intermediate]
+  Array<uint8_t> quantisedExpanded;
+  Array<float> expandedScales;
+  Array<char> attention;
+
+ private:
+  int inner_ = 0;
   size_t attentionBytes_ = 0;
 };
 
 // logits[texts][labels]. Every text's logits depend on its own tokens alone, to the last bit: each float comes from the
 // same operations in the same order whatever else is in the pack and whoever does the chunks.
-void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, Team& team, int thread,
-             float* logits);
+// @param scratches one for each thread of the team, of which `thread` owns the pass
+// @throws std::bad_alloc
+void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, std::vector<Scratch>& scratches, Team& team,
+             int thread, float* logits);
 
 }  // namespace valence

@@ -10,7 +10,7 @@ constexpr std::chrono::microseconds kLookOut{200};
 
 }  // namespace
 
-Pool::Pool(const Kernels& kernels, int threads, bool helping) : kernels_(kernels), helping_(helping && threads > 1) {
+Pool::Pool(const Kernels& kernels, int threads, bool helping) : kernels_(kernels), helping_(helping && threads > 1), scratches_(threads) {
   for (int i = 0; i < threads; i++) members_.push_back(std::make_unique<Member>());
   for (int i = 0; i < threads; i++) members_[i]->thread = std::thread([this, i] { live(i); });
 }
@@ -91,14 +91,13 @@ void Pool::run(Member& member, int index, std::unique_ptr<Job> job) {
   try {
     const Network& network = job->model->network();
     const Pack pack{(int)job->lengths.size(), (int)job->ids.size(), job->lengths.data(), job->ids.data(), job->typeIds.data()};
-    member.workspace.reserve(network, kernels_, pack.tokens, (int)members_.size());
     job->logits.resize((size_t)pack.texts * network.labels);
     member.team.begin();
-    runPass(network, kernels_, pack, member.workspace, member.team, index, job->logits.data());
-    member.team.end();
+    runPass(network, kernels_, pack, member.workspace, scratches_, member.team, index, job->logits.data());
   } catch (const std::bad_alloc&) {
     job->error = "out of memory";
   }
+  member.team.end();
   job->milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count();
   auto done = std::move(job->done);
   done(std::move(job));

@@ -51,6 +51,7 @@ class Pool {
   std::atomic<int> waiting_{0};
   std::atomic<bool> ending_{false};
   std::vector<std::unique_ptr<Member>> members_;
+  std::vector<Scratch> scratches_;  // each thread's, whose ever pass it works on
 };
 
 }  // namespace valence

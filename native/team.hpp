@@ -8,6 +8,7 @@
 // knows what to fetch from memory ahead.
 #pragma once
 #include <sched.h>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -37,9 +38,13 @@ class Team {
     finished_.store(0, std::memory_order_relaxed);
     step_++;
     left_.store(step_ << 2 * kCountBits | (uint64_t)chunks << kCountBits, std::memory_order_release);
+    int64_t since = now(), longestMicros = 0;
     while (takeOne(thread, false)) {
+      const int64_t until = now();
+      longestMicros = std::max(longestMicros, until - since);
+      since = until;
     }
-    awaitHelpers(chunks);
+    awaitHelpers(chunks, std::max(kPatienceMicros, 2 * longestMicros));
   }
 
   // Returns whether there was a chunk to do.
@@ -69,17 +74,18 @@ class Team {
   using Clock = std::chrono::steady_clock;
   static int64_t now() { return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count(); }
 
-  void awaitHelpers(int chunks) {
+  void awaitHelpers(int chunks, int64_t patienceMicros) {
     if (finished_.load(std::memory_order_acquire) == chunks) return;
     const int64_t since = now();
     for (int spins = 0; finished_.load(std::memory_order_acquire) != chunks; spins++) {
       if (spins < kSpins) __builtin_ia32_pause();
       else sched_yield();
     }
-    if (const int64_t until = now(); until - since > kPatienceMicros) aloneUntil_.store(until + kAloneMicros, std::memory_order_relaxed);
+    if (const int64_t until = now(); until - since > patienceMicros) aloneUntil_.store(until + kAloneMicros, std::memory_order_relaxed);
   }
 
-  // A chunk takes some microseconds; one that takes this long is on a thread that lost its core.
+  // Most chunks take some microseconds. One that takes this long, and twice as long as any of the owner's own, is on a thread that
+  // lost its core.
   static constexpr int64_t kPatienceMicros = 300;
   // Long enough that such waits are rare, short enough that a core that is free again is soon used.
   static constexpr int64_t kAloneMicros = 100'000;
