@@ -13,6 +13,7 @@
 namespace {
 
 constexpr float kLargestWeight = 65535.0f;
+constexpr float kLog2OfE = 1.44269504f;
 
 alignas(64) constexpr int32_t kNoStarts[kPanelColumns] = {};
 
@@ -160,7 +161,8 @@ void packValues(const AttentionCall& call, const AttentionScratch& at) {
 
 void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) {
   alignas(64) int32_t sums[kTileRows * kPanelColumns];
-  const float overRoot = 1.0f / sqrtf((float)call.width);
+  // The softmax takes powers of 2.
+  const float overRoot = kLog2OfE / sqrtf((float)call.width);
   for (int token = 0; token < call.tokens; token += kPanelColumns) {
     tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, at.keyStarts + token, Ahead{}, sums);
     for (int row = 0; row < rows; row++) {
@@ -174,8 +176,11 @@ void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) 
 }
 
 inline float largestScore(const float* scores, int tokens) {
-  Floats largest = all(-3e38f);
-  for (int i = 0; i < tokens; i += 16) largest = max(largest, keepFirst(load(scores + i), tokens - i, all(-3e38f)));
+  const Floats none = all(-3e38f);
+  Floats largest = none;
+  int i = 0;
+  for (; i + 16 <= tokens; i += 16) largest = max(largest, load(scores + i));
+  if (i < tokens) largest = max(largest, keepFirst(load(scores + i), tokens - i, none));
   return largestOf(largest);
 }
 
@@ -187,13 +192,21 @@ struct Weights {
 // Scores → weights with the values' scales.
 inline Weights weigh(float* scores, const float* valueScales, int tokens, float largest) {
   Weights weights = {all(0), all(0)};
-  for (int i = 0; i < tokens; i += 16) {
-    const Floats weight = keepFirst(exponential(load(scores + i) - all(largest)), tokens - i, all(0));
-    // Behind the last token the scales may be anything, even not a number, which times 0 is not 0.
-    const Floats scaled = keepFirst(weight * load(valueScales + i), tokens - i, all(0));
+  const auto take = [&](int i, Floats weight, Floats scaled) {
     weights.sum = weights.sum + weight;
     weights.heaviest = max(weights.heaviest, scaled);
     store(scores + i, scaled);
+  };
+  const auto weightAt = [&](int i) { return exp2(load(scores + i) - all(largest)); };
+  int i = 0;
+  for (; i + 16 <= tokens; i += 16) {
+    const Floats weight = weightAt(i);
+    take(i, weight, weight * load(valueScales + i));
+  }
+  if (i < tokens) {
+    const Floats weight = keepFirst(weightAt(i), tokens - i, all(0));
+    // Behind the last token the scales may be anything, even not a number, which times 0 is not 0.
+    take(i, weight, keepFirst(weight * load(valueScales + i), tokens - i, all(0)));
   }
   return weights;
 }
@@ -202,10 +215,14 @@ inline Weights weigh(float* scores, const float* valueScales, int tokens, float 
 inline void splitWeights(const AttentionScratch& at, int row, int tokens, float heaviest) {
   const float* weights = at.scores + (size_t)row * at.outerTokens;
   const Floats inverse = all(kLargestWeight / heaviest);
-  for (int i = 0; i < at.innerTokens; i += 16) {
-    const Ints whole = i < tokens ? toInts(load(weights + i) * inverse) : allInts(0);
-    storeBytes(at.highBytes + (size_t)row * at.innerTokens + i, shiftRight<8>(whole));
-    storeBytes(at.lowBytes + (size_t)row * at.innerTokens + i, lowBits(whole, 0xff));
+  uint8_t *const high = at.highBytes + (size_t)row * at.innerTokens, *const low = at.lowBytes + (size_t)row * at.innerTokens;
+  const auto whole = [&](int i) { return toInts(load(weights + i) * inverse); };
+  int i = 0;
+  for (; i + 64 <= tokens; i += 64) storeHalves(high + i, low + i, whole(i), whole(i + 16), whole(i + 32), whole(i + 48));
+  for (; i < at.innerTokens; i += 16) {
+    const Ints some = i < tokens ? whole(i) : allInts(0);
+    storeBytes(high + i, shiftRight<8>(some));
+    storeBytes(low + i, lowBits(some, 0xff));
   }
 }
 

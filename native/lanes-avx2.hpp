@@ -46,10 +46,6 @@ inline Floats keepFirst(Floats a, int count, Floats other) {
   return {_mm256_blendv_ps(other.low, a.low, _mm256_castsi256_ps(firstLanes(count))),
           _mm256_blendv_ps(other.high, a.high, _mm256_castsi256_ps(firstLanes(count - 8)))};
 }
-inline Floats rounded(Floats a) {
-  return {_mm256_round_ps(a.low, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC),
-          _mm256_round_ps(a.high, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
 
 inline Ints load(const int32_t* p) {
   return {_mm256_loadu_si256((const __m256i*)p), _mm256_loadu_si256((const __m256i*)(p + 8))};
@@ -65,6 +61,7 @@ inline Ints lowBits(Ints a, int32_t mask) {
 // To the nearest integer, ties to even.
 inline Ints toInts(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)}; }
 inline Floats toFloats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
+inline Ints asInts(Floats a) { return {_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)}; }
 inline Floats asFloats(Ints a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
 inline Floats fromBytes(const int8_t* p) {
   const __m128i bytes = _mm_loadu_si128((const __m128i*)p);
@@ -82,17 +79,27 @@ inline void storeBytes(void* p, Ints a) {
   _mm_storeu_si128((__m128i*)p, _mm_setr_epi32(_mm256_extract_epi32(low, 0), _mm256_extract_epi32(low, 4),
                                                _mm256_extract_epi32(high, 0), _mm256_extract_epi32(high, 4)));
 }
-// 16 lanes in each half, for 32 bytes; packing goes by halves of a register.
+// Packing goes by halves of a register: puts in order what was packed twice.
+inline __m256i ordered(__m256i packed) { return _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)); }
 inline __m256i packed(Ints a, Ints b) {
-  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high));
-  return _mm256_permutevar8x32_epi32(bytes, order);
+  return ordered(_mm256_packs_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high)));
 }
 // Four pairs of registers of lanes from −128 to 127 as 64 bytes, with some bits turned over.
 inline void storeBytes(void* p, Ints a, Ints b, Ints c, Ints d, uint8_t flip) {
   const __m256i flips = _mm256_set1_epi8((char)flip);
   _mm256_storeu_si256((__m256i*)p, _mm256_xor_si256(packed(a, b), flips));
   _mm256_storeu_si256((__m256i*)p + 1, _mm256_xor_si256(packed(c, d), flips));
+}
+// 32 lanes from 0 to 65,535 as 32 high and 32 low bytes.
+inline void storeHalves(__m256i* high, __m256i* low, Ints a, Ints b) {
+  const __m256i first = _mm256_packus_epi32(a.low, a.high), second = _mm256_packus_epi32(b.low, b.high), lowByte = _mm256_set1_epi16(0xff);
+  _mm256_storeu_si256(high, ordered(_mm256_packus_epi16(_mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8))));
+  _mm256_storeu_si256(low, ordered(_mm256_packus_epi16(_mm256_and_si256(first, lowByte), _mm256_and_si256(second, lowByte))));
+}
+// Four pairs of registers of them as 64 high and 64 low bytes.
+inline void storeHalves(void* high, void* low, Ints a, Ints b, Ints c, Ints d) {
+  storeHalves((__m256i*)high, (__m256i*)low, a, b);
+  storeHalves((__m256i*)high + 1, (__m256i*)low + 1, c, d);
 }
 
 inline __m256 lowHalf(Floats a) { return a.low; }

@@ -26,7 +26,6 @@ inline Floats within(Floats x, float limit) { return {_mm512_range_ps(x.v, _mm51
 inline Floats magnitude(Floats a) { return {_mm512_abs_ps(a.v)}; }
 // Keeps the first lanes and puts `other` into the rest.
 inline Floats keepFirst(Floats a, int count, Floats other) { return {_mm512_mask_mov_ps(other.v, firstLanes(count), a.v)}; }
-inline Floats rounded(Floats a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 
 inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline Ints allInts(int32_t a) { return {_mm512_set1_epi32(a)}; }
@@ -38,6 +37,7 @@ inline Ints lowBits(Ints a, int32_t mask) { return {_mm512_and_si512(a.v, _mm512
 // To the nearest integer, ties to even.
 inline Ints toInts(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }
 inline Floats toFloats(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline Ints asInts(Floats a) { return {_mm512_castps_si512(a.v)}; }
 inline Floats asFloats(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
 inline Floats fromBytes(const int8_t* p) {
   return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i*)p)))};
@@ -45,11 +45,20 @@ inline Floats fromBytes(const int8_t* p) {
 inline void storeInts(void* p, Ints a) { _mm512_storeu_si512(p, a.v); }
 // The low byte of each lane.
 inline void storeBytes(void* p, Ints a) { _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(a.v)); }
-// Four registers of lanes from −128 to 127 as 64 bytes, with some bits turned over. Packing goes by quarters of a register.
+// Packing goes by quarters of a register: puts in order what was packed twice.
+inline __m512i ordered(__m512i packed) {
+  return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), packed);
+}
+// Four registers of lanes from −128 to 127 as 64 bytes, with some bits turned over.
 inline void storeBytes(void* p, Ints a, Ints b, Ints c, Ints d, uint8_t flip) {
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m512i packed = _mm512_packs_epi16(_mm512_packs_epi32(a.v, b.v), _mm512_packs_epi32(c.v, d.v));
-  _mm512_storeu_si512(p, _mm512_xor_si512(_mm512_permutexvar_epi32(order, packed), _mm512_set1_epi8((char)flip)));
+  _mm512_storeu_si512(p, _mm512_xor_si512(ordered(packed), _mm512_set1_epi8((char)flip)));
+}
+// Four registers of lanes from 0 to 65,535 as 64 high and 64 low bytes.
+inline void storeHalves(void* high, void* low, Ints a, Ints b, Ints c, Ints d) {
+  const __m512i ab = _mm512_packus_epi32(a.v, b.v), cd = _mm512_packus_epi32(c.v, d.v), lowByte = _mm512_set1_epi16(0xff);
+  _mm512_storeu_si512(high, ordered(_mm512_packus_epi16(_mm512_srli_epi16(ab, 8), _mm512_srli_epi16(cd, 8))));
+  _mm512_storeu_si512(low, ordered(_mm512_packus_epi16(_mm512_and_si512(ab, lowByte), _mm512_and_si512(cd, lowByte))));
 }
 
 inline __m256 lowHalf(Floats a) { return _mm512_castps512_ps256(a.v); }
