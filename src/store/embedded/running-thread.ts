@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { StoreError } from '../store-error.ts'
 import type { FromThread, ThreadOptions, ToThread } from './protocol.ts'
@@ -19,6 +20,13 @@ export type ThreadEvents = {
 const CLOSE_WITHIN_MS = 3000
 
 /**
+ * PostgreSQL is the one large WebAssembly program here, and it is not to be optimised: that takes 0.6 GB and seconds of both cores at every
+ * start, and its short statements are none the faster for it (decision 11). Together these are V8's `--liftoff-only`, which can only be
+ * said before Node starts, and then makes it compile its own modules anew.
+ */
+const FLAGS_AGAINST_OPTIMISING = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
+
+/**
  * @throws StoreError, or what the system says where the folder cannot be used
  */
 export async function startThread(
@@ -26,6 +34,7 @@ export async function startThread(
   { onBytes, onEnd }: ThreadEvents,
   signal?: AbortSignal,
 ): Promise<RunningThread> {
+  for (const flag of FLAGS_AGAINST_OPTIMISING) setFlagsFromString(flag)
   const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: options })
   const opened = Promise.withResolvers<void>()
   const closed = Promise.withResolvers<void>()
