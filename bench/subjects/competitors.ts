@@ -98,7 +98,7 @@ function valence(backend: ValenceBackend, title: string, settings: string): Comp
     server: (model) => ({
       file: process.execPath,
       // What the cache answers measures nothing of the engine.
-      args: 'src/cli/valence.ts serve --port 0 --cache-bytes 0 --strict-models --models-dir'
+      args: 'src/cli/valence.js serve --port 0 --cache-bytes 0 --strict-models --models-dir'
         .split(' ')
         .concat(VALENCE_MODELS),
       cwd: ROOT,

@@ -131,7 +131,7 @@ describe('a process that is killed', () => {
   it('leaves what came, and the next goes on from there', async () => {
     const cache = newCache()
     hub.fault = (seen) => (toCdn(seen) ? { slowMs: 20 } : undefined)
-    const child = spawn(process.execPath, ['src/cli/valence.ts', 'pull', REPO], {
+    const child = spawn(process.execPath, ['src/cli/valence.js', 'pull', REPO], {
       env: { ...process.env, HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache, VALENCE_OFFLINE: '' },
       stdio: 'ignore',
     })

@@ -30,7 +30,7 @@ it('one fetches, the other waits and takes what came', async () => {
   hub.fault = (seen) => (toCdn(seen) ? { slowMs: 20 } : undefined)
   const env = { HF_ENDPOINT: hub.url, HF_HUB_CACHE: cache, VALENCE_OFFLINE: '' }
   const ended = await Promise.all(
-    [1, 2, 3].map(() => runToEnd(process.execPath, ['src/cli/valence.ts', 'pull', REPO, '--json'], env)),
+    [1, 2, 3].map(() => runToEnd(process.execPath, ['src/cli/valence.js', 'pull', REPO, '--json'], env)),
   )
   expect(ended.map(({ code, stderr }) => [code, stderr])).toEqual(ended.map(() => [0, '']))
   const fetched = ended.map(({ stdout }) => (JSON.parse(stdout) as { fetchedBytes: number }).fetchedBytes)

@@ -7,7 +7,7 @@ import { startTestServer } from '../support/server.ts'
 const PATH = '/client/v4/accounts/a/ai/run/@cf/valence/minilm-sst-2-int8'
 
 function valence(args: string[], { input = '', env = {} }: { input?: string; env?: Record<string, string> } = {}) {
-  return spawnSync(process.execPath, ['src/cli/valence.ts', ...args], {
+  return spawnSync(process.execPath, ['src/cli/valence.js', ...args], {
     input,
     encoding: 'utf8',
     timeout: 20_000,
@@ -53,7 +53,7 @@ describe('valence classify', () => {
   })
 
   it('ends quietly when nobody reads its answers', async () => {
-    const child = spawn(process.execPath, ['src/cli/valence.ts', 'classify'], { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['src/cli/valence.js', 'classify'], { stdio: ['pipe', 'pipe', 'pipe'] })
     let stderr = ''
     child.stderr.on('data', (chunk) => (stderr += chunk))
     child.stdin.on('error', () => {})

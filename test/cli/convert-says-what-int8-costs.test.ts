@@ -18,7 +18,7 @@ function modelsFolder(): string {
 }
 
 function valence(args: string[], input = '') {
-  return spawnSync(process.execPath, ['src/cli/valence.ts', ...args], { input, encoding: 'utf8', timeout: 20_000 })
+  return spawnSync(process.execPath, ['src/cli/valence.js', ...args], { input, encoding: 'utf8', timeout: 20_000 })
 }
 
 describe('valence convert', () => {
@@ -100,7 +100,7 @@ describe('valence convert', () => {
     const folder = join(modelsFolder(), NAME)
     const texts = join(folder, 'texts.txt')
     writeFileSync(texts, 'w1 w2 w3 w4 w5 w6 w7 w8\n'.repeat(10_000))
-    const child = spawn(process.execPath, ['src/cli/valence.ts', 'convert', folder, '--texts', texts], {
+    const child = spawn(process.execPath, ['src/cli/valence.js', 'convert', folder, '--texts', texts], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let stderr = ''

@@ -8,7 +8,7 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
   it('an operator makes accounts and keys, tops up, and sees what was used', { timeout: 240_000 }, async () => {
     await using place = await storePlace(kind)
     const valence = (...args: string[]): Promise<Ended> =>
-      runToEnd(process.execPath, ['src/cli/valence.ts', ...args], place.env)
+      runToEnd(process.execPath, ['src/cli/valence.js', ...args], place.env)
     const json = async (...args: string[]) =>
       JSON.parse((await valence(...args, '--json')).stdout) as Record<string, never>
 
@@ -54,7 +54,7 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
   it('an operator keeps sub-accounts and budgets, and ends accounts', { timeout: 240_000 }, async () => {
     await using place = await storePlace(kind)
     const valence = (...args: string[]): Promise<Ended> =>
-      runToEnd(process.execPath, ['src/cli/valence.ts', ...args], place.env)
+      runToEnd(process.execPath, ['src/cli/valence.js', ...args], place.env)
     const json = async (...args: string[]) =>
       JSON.parse((await valence(...args, '--json')).stdout) as Record<string, never>
 
@@ -98,7 +98,7 @@ describe.each(STORE_KINDS)('on the %s store', (kind) => {
       [['usage', '--month', '2026-13'], /^valence: --month must be a month/],
       [['usage', '--by', 'colour'], /^valence: --by must be tag, model, day or sub-account\.\n$/],
     ] as const) {
-      const { code, stderr } = await runToEnd(process.execPath, ['src/cli/valence.ts', ...args], place.env)
+      const { code, stderr } = await runToEnd(process.execPath, ['src/cli/valence.js', ...args], place.env)
       expect(code, stderr).toBe(2)
       expect(stderr).toMatch(message)
     }

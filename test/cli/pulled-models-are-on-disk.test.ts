@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterAll(removeCaches)
 
 function valence(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  return runToEnd(process.execPath, ['src/cli/valence.ts', ...args], settings(env))
+  return runToEnd(process.execPath, ['src/cli/valence.js', ...args], settings(env))
 }
 
 function settings(env: Record<string, string>) {
@@ -107,7 +107,7 @@ describe('valence pull', () => {
 status = pty.spawn(sys.argv[1:])
 sys.exit(os.waitstatus_to_exitcode(status))`,
     )
-    const run = () => runToEnd(PYTHON!, [terminal, process.execPath, 'src/cli/valence.ts', 'pull', MODEL], settings({}))
+    const run = () => runToEnd(PYTHON!, [terminal, process.execPath, 'src/cli/valence.js', 'pull', MODEL], settings({}))
     const { code, stdout } = await run()
     expect(code).toBe(0)
     expect(stdout).toMatch(/\d% \| [\d.]+\/[\d.]+ MB/)
@@ -116,7 +116,7 @@ sys.exit(os.waitstatus_to_exitcode(status))`,
 
 it('an interrupted pull says that the next goes on from there', async () => {
   hub.fault = ({ server }) => (server === 'cdn' ? { stallAfter: 1000 } : undefined)
-  const child = spawn(process.execPath, ['src/cli/valence.ts', 'pull', MODEL], {
+  const child = spawn(process.execPath, ['src/cli/valence.js', 'pull', MODEL], {
     env: { ...process.env, ...settings({}) },
     stdio: ['ignore', 'ignore', 'pipe'],
   })

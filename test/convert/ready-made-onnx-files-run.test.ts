@@ -46,7 +46,7 @@ it('answer for a model of the catalog', () => {
   const models = folderWithReadyMadeOnnx()
   const { stdout, stderr } = spawnSync(
     process.execPath,
-    ['src/cli/valence.ts', 'classify', '--models-dir', models, '--json', 'w1 w2'],
+    ['src/cli/valence.js', 'classify', '--models-dir', models, '--json', 'w1 w2'],
     { encoding: 'utf8', timeout: 20_000 },
   )
   rmSync(models, { recursive: true })

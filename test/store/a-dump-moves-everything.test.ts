@@ -74,7 +74,7 @@ async function rowsOf({ executeSql }: Store): Promise<Record<string, string[]>> 
 }
 
 function valence(place: StorePlace, args: string[], input?: Buffer) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/cli/valence.ts', 'db', ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['src/cli/valence.js', 'db', ...args], {
     env: { ...process.env, ...place.env },
     timeout: 25_000,
     maxBuffer: 64 * 1024 * 1024,
@@ -211,7 +211,7 @@ it.each([
   [['db', 'restore', 'no-such-file'], /There is no file no-such-file/],
   [['db', 'dump', '--data-dir', '/nonexistent/valence'], /There is nothing in \/nonexistent\/valence to dump/],
 ])('%j is told in a line', (args, message) => {
-  const { status, stderr } = spawnSync(process.execPath, ['src/cli/valence.ts', ...args], { encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, ['src/cli/valence.js', ...args], { encoding: 'utf8' })
   expect(stderr).toMatch(message)
   expect(stderr).not.toMatch(/\n\s+at /)
   expect(status).toBe(2)

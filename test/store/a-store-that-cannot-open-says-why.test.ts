@@ -61,7 +61,7 @@ it('a data directory that is a file, and a folder that is not PostgreSQL’s, ar
 })
 
 it('the server ends with that message, in a line', () => {
-  const { status, stderr } = spawnSync(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0'], {
+  const { status, stderr } = spawnSync(process.execPath, ['src/cli/valence.js', 'serve', '--port', '0'], {
     encoding: 'utf8',
     timeout: 25_000,
     env: { ...process.env, DATABASE_URL: 'postgres://someone:s3cret@127.0.0.1:1/x' },
@@ -72,7 +72,7 @@ it('the server ends with that message, in a line', () => {
 })
 
 it('commands that need no store open none', () => {
-  const { status } = spawnSync(process.execPath, ['src/cli/valence.ts', 'classify', 'Good.'], {
+  const { status } = spawnSync(process.execPath, ['src/cli/valence.js', 'classify', 'Good.'], {
     env: { ...process.env, DATABASE_URL: 'postgres://127.0.0.1:1/x', VALENCE_DATA_DIR: '/proc/none' },
   })
   expect(status).toBe(0)

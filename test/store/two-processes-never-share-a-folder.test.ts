@@ -9,7 +9,7 @@ const dataDir = freshDataDir()
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }))
 
 function serve(env: Record<string, string>) {
-  return spawnSync(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0'], {
+  return spawnSync(process.execPath, ['src/cli/valence.js', 'serve', '--port', '0'], {
     encoding: 'utf8',
     timeout: 25_000,
     env: { ...process.env, ...env },

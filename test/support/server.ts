@@ -22,7 +22,7 @@ const START_WITHIN_MS = 60_000
 /** Starts a server on a free port and waits until it says that it is ready. */
 export async function startTestServer(flags: string[] = [], env: Record<string, string> = {}): Promise<RunningServer> {
   const ownDataDir = env.VALENCE_DATA_DIR === undefined ? freshDataDir() : undefined
-  const child = spawn(process.execPath, ['src/cli/valence.ts', 'serve', '--port', '0', ...flags], {
+  const child = spawn(process.execPath, ['src/cli/valence.js', 'serve', '--port', '0', ...flags], {
     env: { ...process.env, ...NO_HUB, VALENCE_API_KEYS: '', DATABASE_URL: '', VALENCE_DATA_DIR: ownDataDir, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -11,7 +11,7 @@ export default async function startValence(): Promise<(() => void) | undefined> 
   if (process.env.VALENCE_URL) return undefined
   const dataDir = mkdtempSync(join(tmpdir(), 'valence-example-'))
   const flags = ['serve', '--port', '0', '--offline', '--data-dir', dataDir]
-  const server = spawn(process.execPath, ['src/cli/valence.ts', ...flags], {
+  const server = spawn(process.execPath, ['src/cli/valence.js', ...flags], {
     cwd: REPOSITORY,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
