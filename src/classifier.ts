@@ -19,16 +19,31 @@ export type Classifier = {
   close(): Promise<void>
 }
 
+/** Why a model does not answer before it does; whoever asks is not there yet. */
+const LOADING = 'it is being loaded.'
+
 /** Told of what goes wrong beside the requests. */
 export type OnTrouble = { workerDied(error: Error): void; unreadable(model: CatalogModel, error: unknown): void }
+
+/** A classifier whose models are on their way. */
+export type OpeningClassifier = Classifier & {
+  /** Resolves when all models are read, as far as they can be, and their backends compute by themselves: their tests. */
+  handedOver: Promise<unknown>
+  /**
+   * Resolves when every model answers whose weights are here.
+   *
+   * @throws Error that names the file, where a model's files are there but cannot be read; the classifier is closed then
+   */
+  loaded: Promise<void>
+}
 
 /**
  * Loads every model of the catalog whose weights are here. What was put into the models' folder must be right; a cache that
  * others write into as well may hold anything, and a model that cannot be read from there counts as missing.
  *
- * @throws Error that names the file, where a model's files are there but cannot be read
+ * @throws ConfigError
  */
-export async function openClassifier(config: Config, onTrouble: OnTrouble): Promise<Classifier> {
+export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningClassifier {
   const { modelsDir, hub } = config
   const { upstreams, elsewhere } = readUpstreams(config)
   const engine = createEngine({
@@ -38,35 +53,56 @@ export async function openClassifier(config: Config, onTrouble: OnTrouble): Prom
     maxWaitingTokens: config.maxWaitingTokens,
     onWorkerFailure: onTrouble.workerDied,
   })
-  const missing = new Map<string, string>()
   const revisions = createRevisions()
-  const loads = CATALOG.map(async (model) => {
-    const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
-    try {
-      if (location) {
-        await engine.load(engineModel(model, location.folder, readModel(location.folder)))
-        revisions.note(model.id, location)
-      } else
-        missing.set(model.id, `its weights are not on this machine${hub.offline ? ', which is to stay offline' : ''}.`)
-    } catch (error) {
-      if (location?.place !== 'cache') throw error
-      onTrouble.unreadable(model, error)
-      missing.set(model.id, 'its weights in the cache cannot be read; the log has the cause.')
-    }
-  })
-  try {
-    await Promise.all(loads)
-  } catch (error) {
-    await Promise.allSettled(loads)
-    await engine.close()
-    throw error
-  }
-  engine.giveMemoryBack()
-  const directory = createModelDirectory([...CATALOG, ...elsewhere], missing, {
+  const directory = createModelDirectory([...CATALOG, ...elsewhere], new Map(CATALOG.map(({ id }) => [id, LOADING])), {
     strict: config.strictModels,
     remote: new Set(elsewhere.map(({ id }) => id)),
   })
-  return { engine, directory, revisions, upstreams, close: () => engine.close() }
+
+  async function load(model: CatalogModel, onTesting: () => void): Promise<void> {
+    const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
+    if (!location) {
+      const offline = hub.offline ? ', which is to stay offline' : ''
+      directory.missing(model.id, `its weights are not on this machine${offline}.`)
+      return
+    }
+    try {
+      const read = engineModel(model, location.folder, readModel(location.folder))
+      await engine.load(read, { whileServing: false, onTesting })
+      revisions.note(model.id, location)
+      directory.arrived(model.id)
+    } catch (error) {
+      if (location.place !== 'cache') throw error
+      onTrouble.unreadable(model, error)
+      directory.missing(model.id, 'its weights in the cache cannot be read; the log has the cause.')
+    }
+  }
+  const loads = CATALOG.map((model) => {
+    const testing = Promise.withResolvers<void>()
+    const loaded = load(model, testing.resolve)
+    return { loaded, handedOver: Promise.race([testing.promise, loaded]) }
+  })
+  const handedOver = Promise.allSettled(loads.map((model) => model.handedOver))
+  const allLoaded = Promise.all(loads.map((model) => model.loaded))
+  const loaded = allLoaded.then(
+    () => {},
+    async (error: unknown) => {
+      await Promise.allSettled(loads.map((model) => model.loaded))
+      await engine.close()
+      throw error
+    },
+  )
+  // Whoever waits for it hears of it, who may not be there yet.
+  loaded.catch(() => {})
+  return { engine, directory, revisions, upstreams, handedOver, loaded, close: () => engine.close() }
+}
+
+/** As `beginClassifier`, and waits until its models answer. */
+export async function openClassifier(config: Config, onTrouble: OnTrouble): Promise<Classifier> {
+  const classifier = beginClassifier(config, onTrouble)
+  await classifier.loaded
+  classifier.engine.giveMemoryBack()
+  return classifier
 }
 
 /** @throws ConfigError that says what in the file will not do */

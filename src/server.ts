@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { createAllowList } from './catalog/allow-list.ts'
 import type { CatalogModel } from './catalog/catalog.ts'
-import type { Classifier } from './classifier.ts'
+import type { Classifier, OpeningClassifier } from './classifier.ts'
 import { type Config, ConfigError } from './config.ts'
 import { aiGateway } from './dialects/aigateway/dialect.ts'
 import { createOperations } from './dialects/aigateway/operations.ts'
@@ -27,7 +27,7 @@ import { createPriceList, type PriceList } from './gateway/prices.ts'
 import { createResponders } from './gateway/responders.ts'
 import { createKeyCheck } from './gateway/static-keys.ts'
 import { createCallKeeper } from './gateway/stored-calls.ts'
-import { type AppOptions, createApp } from './http/app.ts'
+import { createApp } from './http/app.ts'
 import { createEvals } from './jobs/evals/evals.ts'
 import { openJobs } from './jobs/jobs.ts'
 import { createReplays } from './jobs/replays/replays.ts'
@@ -70,12 +70,15 @@ export type Server = {
   close(drainMs: number): Promise<void>
 }
 
-/** Builds all the parts around a classifier, which it closes in the end, and listens. */
-export async function serve(classifier: Classifier, config: Config, logger: Logger): Promise<Server> {
+/**
+ * Builds all the parts around a classifier, which it closes in the end, and listens once its models answer. Only then is the store opened,
+ * which takes seconds of a core.
+ */
+export async function serve(classifier: OpeningClassifier, config: Config, logger: Logger): Promise<Server> {
   const { engine, directory, revisions } = classifier
   const loader = createLoader(engine)
   const onDemand = openModelsOnDemand(classifier, loader, config, logger)
-  const kept = openGateway(config, logger)
+  const kept = openGateway(config, logger, classifier.loaded)
   const { gateway } = kept
   const opening = kept.store.opened
   const cache = createResultCache({ maxBytes: config.cacheBytes, shared: config.shareCache })
@@ -164,15 +167,14 @@ export async function serve(classifier: Classifier, config: Config, logger: Logg
     mcp({ version: VERSION, origins: config.origins }),
     aiGateway({ evals, replays, jobs }),
   ]
-  const app = await listening({ ...options, dialects, maxBodyBytes: config.maxBodyBytes }, config).catch(
-    async (error) => {
-      await closeJobs()
-      await classifier.close()
-      await Promise.all([evals.close(), replays.close()])
-      await kept.close()
-      throw error
-    },
-  )
+  const made = createApp({ ...options, dialects, maxBodyBytes: config.maxBodyBytes })
+  const app = await listening(made, classifier.loaded, config).catch(async (error) => {
+    await closeJobs()
+    await classifier.close()
+    await Promise.all([evals.close(), replays.close()])
+    await kept.close()
+    throw error
+  })
   const arrivals = fetchWhatIsMissing(classifier, loader, config, logger)
   return {
     url: urlOf(app.server.address() as AddressInfo),
@@ -210,8 +212,10 @@ function dialectLimits({ workersAiRequestsPerMinute: requestsPerMinute }: Config
 function openGateway(
   config: Config,
   logger: Logger,
+  after: Promise<void>,
 ): { gateway: Gateway; store: OpeningStore; close(): Promise<void> } {
-  const store = beginOpening({ ...config, onTrouble: (err) => logger.error({ err }, 'the store is in trouble') })
+  const onTrouble = (err: unknown) => logger.error({ err }, 'the store is in trouble')
+  const store = beginOpening({ ...config, onTrouble }, after)
   const gateway = createGateway({
     opening: store.opened,
     dataDir: config.dataDir,
@@ -304,8 +308,14 @@ function isOnHub(model: CatalogModel): model is CatalogModel & { hubRepo: string
   return model.hubRepo !== undefined
 }
 
-async function listening(options: AppOptions, { host, port }: Config): Promise<FastifyInstance> {
-  const app = await createApp(options)
+async function listening(
+  made: Promise<FastifyInstance>,
+  loaded: Promise<void>,
+  { host, port }: Config,
+): Promise<FastifyInstance> {
+  const app = await made
+  await app.ready()
+  await loaded
   await app.listen({ host, port })
   return app
 }

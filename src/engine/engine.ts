@@ -68,9 +68,13 @@ export type ClassifyOptions = {
 export type Engine = {
   /**
    * @param options.whileServing whether requests for other models are to be answered meanwhile, at some cost in time
+   * @param options.onTesting told when a backend has the weights, and computes its test by itself
    * @returns what the model runs on
    */
-  load(model: EngineModel, options?: { whileServing: boolean }): Promise<BackendName>
+  load(
+    model: EngineModel,
+    options?: { whileServing: boolean; onTesting?: (() => void) | undefined },
+  ): Promise<BackendName>
   /** Forgets a model and gives its memory back; call it when nobody waits for a text of it. */
   unload(modelId: string): Promise<void>
   /**
@@ -137,10 +141,10 @@ export function createEngine(options: {
   })
 
   return {
-    async load(model, { whileServing } = { whileServing: false }) {
+    async load(model, { whileServing, onTesting } = { whileServing: false }) {
       const { network, golden, ...loaded } = model
       const { id } = model
-      const backend = await pools.load(id, network, { golden, whileServing })
+      const backend = await pools.load(id, network, { golden, whileServing, onTesting })
       backends.set(id, backend)
       models.set(id, loaded)
       batcher.dispatch()

@@ -31,6 +31,8 @@ export type LoadOptions = {
   golden: readonly GoldenText[]
   /** whether packs of other models are to be run meanwhile */
   whileServing: boolean
+  /** told when the backend has the weights, and computes its test by itself */
+  onTesting?: (() => void) | undefined
 }
 
 /** All the engine's pools behind one face: every model goes to the one that runs it. */
@@ -79,11 +81,13 @@ export function createPools(options: {
     pool: Pool<Model>,
     modelId: string,
     network: Model,
-    { golden, whileServing }: LoadOptions,
+    { golden, whileServing, onTesting }: LoadOptions,
   ): Promise<string | undefined> {
     try {
       await pool.load(modelId, network, whileServing)
-      const wrong = golden.length > 0 ? await selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
+      const testing = golden.length > 0 ? selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
+      onTesting?.()
+      const wrong = await testing
       if (wrong === undefined) poolOf.set(modelId, pool)
       else await pool.unload(modelId)
       return wrong

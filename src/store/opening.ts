@@ -17,11 +17,12 @@ export type OpeningStore = {
   close(): Promise<void>
 }
 
-export function beginOpening(options: Omit<StoreOptions, 'signal'>): OpeningStore {
+/** @param after what it waits for; where that fails, the store has failed as well */
+export function beginOpening(options: Omit<StoreOptions, 'signal'>, after: Promise<void>): OpeningStore {
   const givingUp = new AbortController()
   const kind = options.databaseUrl === undefined ? 'embedded' : 'postgres'
   let state: StoreState = 'opening'
-  const opened = openStore({ ...options, signal: givingUp.signal })
+  const opened = after.then(() => openStore({ ...options, signal: givingUp.signal }))
   let open: Store | undefined
   opened.then(
     (store) => {
