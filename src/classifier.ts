@@ -28,7 +28,7 @@ export type OnTrouble = { workerDied(error: Error): void; unreadable(model: Cata
 /** A classifier whose models are on their way. */
 export type OpeningClassifier = Classifier & {
   /** Resolves when all models are read, as far as they can be, and their backends compute by themselves: their tests. */
-  handedOver: Promise<unknown>
+  handedOver: Promise<void>
   /**
    * Resolves when every model answers whose weights are here.
    *
@@ -77,17 +77,22 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
       directory.missing(model.id, 'its weights in the cache cannot be read; the log has the cause.')
     }
   }
-  const loads = CATALOG.map((model) => {
-    const testing = Promise.withResolvers<void>()
-    const loaded = load(model, testing.resolve)
-    return { loaded, handedOver: Promise.race([testing.promise, loaded]) }
-  })
-  const handedOver = Promise.allSettled(loads.map((model) => model.handedOver))
-  const allLoaded = Promise.all(loads.map((model) => model.loaded))
+  const loads: Promise<void>[] = []
+  /** One after another: while the kernels test a model, the next one is read. */
+  async function handAllOver(): Promise<void> {
+    for (const model of CATALOG) {
+      const testing = Promise.withResolvers<void>()
+      const loading = load(model, testing.resolve)
+      loads.push(loading)
+      await Promise.race([testing.promise, loading.catch(() => {})])
+    }
+  }
+  const handedOver = handAllOver()
+  const allLoaded = handedOver.then(() => Promise.all(loads))
   const loaded = allLoaded.then(
     () => {},
     async (error: unknown) => {
-      await Promise.allSettled(loads.map((model) => model.loaded))
+      await Promise.allSettled(loads)
       await engine.close()
       throw error
     },
