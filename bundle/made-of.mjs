@@ -14,10 +14,10 @@ const PACKAGES = 'node_modules/.package-lock.json'
 
 /**
  * @param {string[]} files below the root
- * @returns {string} another one where any of them, a package or Node is another one
+ * @returns {string} another one where any of them or a package is another one
  */
 export function fingerprintOf(files) {
-  const hash = createHash('sha256').update(process.version)
+  const hash = createHash('sha256')
   for (const file of [...files, PACKAGES]) hash.update(file).update(readFileSync(ROOT + file))
   return hash.digest('hex').slice(0, 16)
 }

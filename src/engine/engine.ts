@@ -14,7 +14,8 @@ import type { TokenLimit } from './tokenizer/truncate.ts'
 export type EngineModel = {
   id: string
   network: Network | OnnxFile
-  tokenizer: Tokenizer
+  /** called once, while the backend packs the weights: it takes as long as that */
+  makeTokenizer: () => Tokenizer
   /** in the order of the logits */
   labels: string[]
   /** what a backend is tested with before it may answer; none is no test */
@@ -24,7 +25,7 @@ export type EngineModel = {
 }
 
 /** What is kept of a model once a backend has its weights. */
-type LoadedModel = Omit<EngineModel, 'network' | 'golden'>
+type LoadedModel = Omit<EngineModel, 'network' | 'golden' | 'makeTokenizer'> & { tokenizer: Tokenizer }
 
 /** A text, or a pair of texts that are read together. */
 export type TextInput = {
@@ -142,13 +143,20 @@ export function createEngine(options: {
 
   return {
     async load(model, { whileServing, onTesting } = { whileServing: false }) {
-      const { network, golden, ...loaded } = model
-      const { id } = model
-      const backend = await pools.load(id, network, { golden, whileServing, onTesting })
-      backends.set(id, backend)
-      models.set(id, loaded)
+      const { id, network, golden, makeTokenizer, labels, activation } = model
+      const [backend, tokenizer] = await Promise.allSettled([
+        pools.load(id, network, { golden, whileServing, onTesting }),
+        (async () => makeTokenizer())(),
+      ])
+      if (backend.status === 'rejected') throw backend.reason
+      if (tokenizer.status === 'rejected') {
+        await pools.unload(id)
+        throw tokenizer.reason
+      }
+      backends.set(id, backend.value)
+      models.set(id, { id, tokenizer: tokenizer.value, labels, activation })
       batcher.dispatch()
-      return backend
+      return backend.value
     },
     async unload(modelId) {
       models.delete(modelId)

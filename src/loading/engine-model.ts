@@ -9,14 +9,14 @@ import type { ModelFiles } from './read-model.ts'
  * Puts together what the engine needs of a model.
  *
  * @param folder where the files came from, for messages
- * @throws Error that names the file, where its labels are not the model's or its tokenizer cannot be made
+ * @throws Error that names the file, where its labels are not the model's
  */
 export function engineModel(model: CatalogModel, folder: string, files: ModelFiles): EngineModel {
   const { config, network, tokenizerFiles, golden = [] } = files
   return {
     id: model.id,
     network,
-    tokenizer: createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens }),
+    makeTokenizer: () => createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens }),
     golden,
     labels: labelsOf(model, config, folder),
     activation: defaultActivation(config),

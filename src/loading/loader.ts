@@ -24,7 +24,7 @@ export function createLoader(engine: Engine): Loader {
   /** A function of its own: as long as it runs, what it read is referred to. */
   async function readAndLoad(model: CatalogModel, { folder, commit }: ModelFilesHere, signal: AbortSignal) {
     const { files, hash } = await readInThread({ folder, hashed: commit === undefined }, signal)
-    // What came from the thread has held the event loop for some ten milliseconds; the tokenizer will.
+    // What came from the thread has held the event loop for some ten milliseconds; making the tokenizer will.
     await setImmediate()
     signal.throwIfAborted()
     await engine.load(engineModel(model, folder, files), { whileServing: true })

@@ -42,7 +42,14 @@ describe.each(Object.keys(ACTIVATIONS) as (keyof typeof ACTIVATIONS)[])('the fol
       onWorkerFailure: (error) => console.error(error),
     })
     const activation = defaultActivation(config)
-    await engine.load({ id: name, network, tokenizer, golden: [], labels: config.labels, activation })
+    await engine.load({
+      id: name,
+      network,
+      makeTokenizer: () => tokenizer,
+      golden: [],
+      labels: config.labels,
+      activation,
+    })
   })
   afterAll(() => engine.close())
 

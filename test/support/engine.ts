@@ -33,11 +33,10 @@ export async function embeddedEngine({
 } = {}): Promise<Engine> {
   const { config, network, tokenizerFiles, golden } = readModelFolder(FOLDER)
   const engine = createEngine({ backend, workers, maxWaiting, maxWaitingTokens: 10_000_000, onWorkerFailure })
-  const tokenizer = createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens })
   await engine.load({
     id: MODEL,
     network,
-    tokenizer,
+    makeTokenizer: () => createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens }),
     golden: golden ?? [],
     labels: config.labels,
     activation: 'softmax',
