@@ -78,6 +78,15 @@ export async function serve(classifier: OpeningClassifier, config: Config, logge
   const { engine, directory, revisions } = classifier
   const loader = createLoader(engine)
   const onDemand = openModelsOnDemand(classifier, loader, config, logger)
+  // Before anything else is opened: where they will not do, nothing but these has to be closed.
+  let prices: PriceList
+  try {
+    prices = pricesIn(config, { directory, onDemand, logger })
+  } catch (error) {
+    await onDemand.close()
+    await classifier.close()
+    throw error
+  }
   const kept = openGateway(config, logger, classifier.loaded)
   const { gateway } = kept
   const opening = kept.store.opened
@@ -101,7 +110,7 @@ export async function serve(classifier: OpeningClassifier, config: Config, logge
     }),
     clearCache: createCacheClearing(opening, cache),
     gateway,
-    prices: pricesIn(config, { directory, onDemand, logger }),
+    prices,
     isStaticKey: createKeyCheck(config.apiKeys),
     isOpen: config.apiKeys.length === 0 && !config.requireKeys,
     dialectLimits: dialectLimits(config),

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
+import { freshDataDir } from '../support/data-dir.ts'
 import { post } from '../support/http.ts'
 import { startTestServer } from '../support/server.ts'
 
@@ -113,6 +114,20 @@ describe('mistakes', () => {
 
   it('a variable that will not do is named, but a key is not shown', () => {
     expect(valence(['serve'], { env: { PORT: 'x' } }).stderr).toContain('PORT=x will not do')
+  })
+
+  it('prices that will not do end the start, and are named', () => {
+    const { status, stderr } = valence([
+      'serve',
+      '--port',
+      '0',
+      '--prices',
+      'package.json',
+      '--data-dir',
+      freshDataDir(),
+    ])
+    expect(status).toBe(2)
+    expect(stderr).toContain('The prices in package.json will not do')
   })
 })
 
