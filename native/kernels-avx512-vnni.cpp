@@ -99,30 +99,30 @@ inline void endTiles() {}
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",   \
       "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
       "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
-#define LOOP(START_ALL, ROWS, LINES, SAVE_ALL)                                                                  \
+#define LOOP(START_ALL, ROWS, LINES, SAVE_ALL)                                                                 \
   asm volatile(START_ALL                                                                                       \
                ".p2align 5\n1:\n"                                                                              \
-               WEIGHTS("0", "64") FETCH##LINES(0) ROWS("0")                                             \
-               WEIGHTS("128", "192") FETCH##LINES(1) ROWS("4")                                       \
-               WEIGHTS("256", "320") FETCH##LINES(2) ROWS("8")                                       \
-               WEIGHTS("384", "448") FETCH##LINES(3) ROWS("12")                                      \
-               "add $512, %[w]\n add $64*" #LINES ", %[n]\n"                                                             \
-               "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"            \
+               WEIGHTS("0", "64") FETCH##LINES(0) ROWS("0")                                                    \
+               WEIGHTS("128", "192") FETCH##LINES(1) ROWS("4")                                                 \
+               WEIGHTS("256", "320") FETCH##LINES(2) ROWS("8")                                                 \
+               WEIGHTS("384", "448") FETCH##LINES(3) ROWS("12")                                                \
+               "add $512, %[w]\n add $64*" #LINES ", %[n]\n"                                                   \
+               "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"           \
                SAVE_ALL                                                                                        \
                : [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [v] "+r"(v), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps) \
-               : [s] "r"(stride), [o] "r"(sums), [b] "r"(starts)                                                                \
+               : [s] "r"(stride), [o] "r"(sums), [b] "r"(starts)                                               \
                : "memory", "cc", REGISTERS)
 
 void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
   const uint8_t *x = input, *y = input + 3 * stride, *z = input + 6 * stride, *v = input + 9 * stride;
   const int8_t *w = panel, *n = ahead.at;
   long steps = inputs / 16;
-#define CASE(count)                                                        \
-  case count:                                                              \
-    if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0, SAVE##count);               \
-    else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1, SAVE##count);          \
-    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3, SAVE##count);          \
-    else LOOP(START##count, ROWS##count, 8, SAVE##count);                                \
+#define CASE(count)                                                                                            \
+  case count:                                                                                                  \
+    if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0, SAVE##count);                                     \
+    else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1, SAVE##count);                                \
+    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3, SAVE##count);                                \
+    else LOOP(START##count, ROWS##count, 8, SAVE##count);                                                      \
     return;
   switch (rows) {
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)

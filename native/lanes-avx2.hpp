@@ -52,7 +52,6 @@ inline Ints load(const int32_t* p) {
 }
 inline Ints allInts(int32_t a) { return {_mm256_set1_epi32(a), _mm256_set1_epi32(a)}; }
 inline Ints operator+(Ints a, Ints b) { return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)}; }
-inline Ints operator-(Ints a, Ints b) { return {_mm256_sub_epi32(a.low, b.low), _mm256_sub_epi32(a.high, b.high)}; }
 template <int bits> inline Ints shiftLeft(Ints a) { return {_mm256_slli_epi32(a.low, bits), _mm256_slli_epi32(a.high, bits)}; }
 template <int bits> inline Ints shiftRight(Ints a) { return {_mm256_srli_epi32(a.low, bits), _mm256_srli_epi32(a.high, bits)}; }
 inline Ints lowBits(Ints a, int32_t mask) {

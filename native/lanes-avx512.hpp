@@ -30,7 +30,6 @@ inline Floats keepFirst(Floats a, int count, Floats other) { return {_mm512_mask
 inline Ints load(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline Ints allInts(int32_t a) { return {_mm512_set1_epi32(a)}; }
 inline Ints operator+(Ints a, Ints b) { return {_mm512_add_epi32(a.v, b.v)}; }
-inline Ints operator-(Ints a, Ints b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 template <int bits> inline Ints shiftLeft(Ints a) { return {_mm512_slli_epi32(a.v, bits)}; }
 template <int bits> inline Ints shiftRight(Ints a) { return {_mm512_srli_epi32(a.v, bits)}; }
 inline Ints lowBits(Ints a, int32_t mask) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(mask))}; }
