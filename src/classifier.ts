@@ -88,15 +88,17 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
     }
   }
   const handedOver = handAllOver()
-  const allLoaded = handedOver.then(() => Promise.all(loads))
-  const loaded = allLoaded.then(
-    () => {},
-    async (error: unknown) => {
+  async function loadAll(): Promise<void> {
+    await handedOver
+    try {
+      await Promise.all(loads)
+    } catch (error) {
       await Promise.allSettled(loads)
       await engine.close()
       throw error
-    },
-  )
+    }
+  }
+  const loaded = loadAll()
   // Whoever waits for it hears of it, who may not be there yet.
   loaded.catch(() => {})
   return { engine, directory, revisions, upstreams, handedOver, loaded, close: () => engine.close() }
