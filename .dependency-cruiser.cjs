@@ -10,6 +10,7 @@ const MAY_IMPORT = {
   '^src/errors\\.ts$': [],
   '^src/config\\.ts$': ['^src/hub-environment\\.ts$'],
   '^src/hub-environment\\.ts$': [],
+  '^src/node-http\\.ts$': [],
   '^src/engine/': ['^src/errors\\.ts$'],
   '^src/store/': ['^src/errors\\.ts$'],
   // Conversion ends in the engine's form of a network, so it knows that form; and it measures what it has written by
@@ -20,7 +21,7 @@ const MAY_IMPORT = {
     '^src/engine/tokenizer/tokenizer\\.ts$',
   ],
   // Which files make a folder a model's.
-  '^src/catalog/': ['^src/convert/model-files\\.ts$'],
+  '^src/catalog/': ['^src/convert/model-files\\.ts$', '^src/node-http\\.ts$'],
   // The way of a model from a Hub or a disk into the engine.
   '^src/loading/': [
     '^src/catalog/',
@@ -31,7 +32,7 @@ const MAY_IMPORT = {
     '^src/gateway/(models|models-on-demand)\\.ts$',
   ],
   '^src/gateway/': ['^src/errors\\.ts$', '^src/store/', '^src/engine/(engine|activation)\\.ts$', '^src/catalog/'],
-  '^src/jobs/': ['^src/errors\\.ts$', '^src/gateway/', '^src/store/', '^src/catalog/'],
+  '^src/jobs/': ['^src/errors\\.ts$', '^src/node-http\\.ts$', '^src/gateway/', '^src/store/', '^src/catalog/'],
   '^src/dialects/dialect\\.ts$': ['^src/errors\\.ts$', '^src/gateway/'],
   '^src/dialects/schema-error\\.ts$': ['^src/errors\\.ts$'],
   '^src/dialects/aigateway/': [
@@ -56,7 +57,7 @@ const MAY_IMPORT = {
     '^src/dialects/dialect\\.ts$',
   ],
   '^src/dialects/mcp/': ['^src/errors\\.ts$', '^src/gateway/', '^src/catalog/', '^src/dialects/dialect\\.ts$'],
-  '^src/http/': ['^src/errors\\.ts$', '^src/dialects/(dialect|schema-error)\\.ts$', '^src/gateway/'],
+  '^src/http/': ['^src/errors\\.ts$', '^src/node-http\\.ts$', '^src/dialects/(dialect|schema-error)\\.ts$', '^src/gateway/'],
   '^src/cli/': [
     '^src/errors\\.ts$',
     '^src/config\\.ts$',

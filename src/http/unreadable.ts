@@ -2,9 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Dialect } from '../dialects/dialect.ts'
 import { ValenceError } from '../errors.ts'
-
-// An import would read all that it exports, and with WebSocket the whole of undici: a tenth of the start.
-const { STATUS_CODES } = process.getBuiltinModule('node:http')
+import { STATUS_CODES } from '../node-http.ts'
 
 /** Whoever has the answer closes the connection by himself; one that does not, or goes on sending, is cut off after this long. */
 const LAST_WORDS_MS = 2000

@@ -1,10 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { Agent as HttpAgent, request as httpRequest } from '../../node-http.ts'
 import { HubError } from './errors.ts'
 import type { HubOptions } from './options.ts'
-
-// An import would read all that it exports, and with WebSocket the whole of undici: a tenth of the start.
-const { Agent: HttpAgent, request: httpRequest } = process.getBuiltinModule('node:http')
 
 /** Connections to a Hub and its content servers, kept while files are fetched. */
 export type HubClient = {

@@ -1,9 +1,7 @@
 import { request as requestHttps } from 'node:https'
 import type { LookupFunction } from 'node:net'
+import { request as requestHttp } from '../../node-http.ts'
 import { ForbiddenAddress, isPublicAddress, publicLookup, refuseForbiddenHost } from './addresses.ts'
-
-// An import would read all that it exports, and with WebSocket the whole of undici: a tenth of the start.
-const { request: requestHttp } = process.getBuiltinModule('node:http')
 
 /** A receiver has this long for its whole answer. */
 const TIMEOUT_MS = 10_000
