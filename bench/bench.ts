@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -52,7 +52,7 @@ async function runAll(): Promise<void> {
   const competitors = chosen(COMPETITORS, ({ id }) => id, values.only, 'only')
   const machine = describeMachine()
   const texts = prepareModels()
-  const measureRoof = await compileRoof(OUT)
+  const measureRoof = await compileRoof()
   const steps = models.length * competitors.length * (1 + (rounds + 1) * workloads.length * modes.length)
   const progress = createProgress(steps)
   warn(progress, machine.loadBefore, measureRoof)
@@ -95,6 +95,7 @@ function warn(progress: Progress, loadBefore: number, roof: string | (() => Prom
 
 function keep(results: Results): void {
   const file = join(OUT, `bench-${results.machine.date.replace(/\D/g, '')}.json`)
+  mkdirSync(OUT, { recursive: true })
   writeFileSync(file, JSON.stringify(results))
   if (values.json) console.log(JSON.stringify(results))
   process.stderr.write(`raw figures: ${file}\n`)

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { openConnection } from './load/http-client.ts'
+import { runLoad } from './load/run.ts'
 import { createProgress } from './report/progress.ts'
 import { spreadOf } from './report/statistics.ts'
 
@@ -23,7 +23,7 @@ const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '9' }, seconds: { type: 'string', default: '3' } },
 })
 const rounds = Number(values.rounds)
-const ms = Number(values.seconds) * 1000
+const seconds = Number(values.seconds)
 
 type Subject = { child: ChildProcess; url: string; key: string }
 type Figures = { cpuMs: number; requestsPerSecond: number }
@@ -68,30 +68,17 @@ async function cpuMsOf({ child }: Subject): Promise<number> {
 }
 
 async function measure(subject: Subject): Promise<Figures> {
-  const payload = Buffer.from(JSON.stringify({ inputs: 'The plot is thin and the jokes are old.' }))
-  const head = [
-    'POST /models/huggingface/distilbert-sst-2-int8 HTTP/1.1',
-    'host: bench',
-    `authorization: Bearer ${subject.key}`,
-    'content-type: application/json',
-    `content-length: ${payload.length}`,
-  ]
-  const request = Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), payload])
-  const connections = await Promise.all(Array.from({ length: CLIENTS }, () => openConnection(new URL(subject.url))))
   const before = await cpuMsOf(subject)
-  const startedAt = performance.now()
-  let answered = 0
-  await Promise.all(
-    connections.map(async (connection) => {
-      while (performance.now() - startedAt < ms) {
-        const { status } = await connection.send(request)
-        if (status !== 200) throw new Error(`an answer with ${status}`)
-        answered++
-      }
-      connection.close()
-    }),
-  )
-  const elapsedMs = performance.now() - startedAt
+  const { answered, elapsedMs, failures } = await runLoad({
+    url: subject.url,
+    request: { path: '/models/huggingface/distilbert-sst-2-int8', body: 'huggingface' },
+    headers: [`authorization: Bearer ${subject.key}`],
+    texts: ['The plot is thin and the jokes are old.'],
+    start: 0,
+    seconds,
+    arrivals: { clients: CLIENTS },
+  })
+  if (Object.keys(failures).length > 0) throw new Error(`other answers: ${JSON.stringify(failures)}`)
   return {
     cpuMs: ((await cpuMsOf(subject)) - before) / answered,
     requestsPerSecond: (answered / elapsedMs) * 1000,

@@ -40,7 +40,7 @@ export async function measure(subject: Subject, measurement: Measurement): Promi
   }
   const start = round * TEXTS_BETWEEN_ROUNDS
   const load = await subject.whileServing(() =>
-    runLoad({ ...subject.http!, workload: workload.name, start, seconds, arrivals: { clients: CLIENTS[mode]! } }),
+    runLoad({ ...subject.http!, texts: workload.texts, start, seconds, arrivals: { clients: CLIENTS[mode]! } }),
   )
   if (load.answered === 0) throw new Error(`no answers: ${JSON.stringify(load.failures)}`)
   const texts = textsDone(workload, 'one', start, load.answered)

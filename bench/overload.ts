@@ -15,7 +15,6 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
  */
 const CAPACITY_CLIENTS = 32
 const RSS_EVERY_MS = 500
-const WORKLOAD = 'sst2-dev'
 const MIB = 2 ** 20
 
 const { values } = parseArgs({
@@ -27,7 +26,8 @@ const { values } = parseArgs({
   },
 })
 const seconds = Number(values.seconds)
-const { subject } = await startValence(values, '')
+const { subject, workloads } = await startValence(values, '')
+const { texts } = workloads.get('sst2-dev')!
 try {
   const rows = await subject.whileServing(async () => {
     const capacity = await load({ clients: CAPACITY_CLIENTS })
@@ -45,7 +45,7 @@ try {
 
 async function load(arrivals: LoadJob['arrivals']) {
   const rss = watchRss(subject.http!.pid)
-  const report = await runLoad({ ...subject.http!, workload: WORKLOAD, start: 0, seconds, numbered: true, arrivals })
+  const report = await runLoad({ ...subject.http!, texts, start: 0, seconds, numbered: true, arrivals })
   return { ...summary(report), ...rss.stop() }
 }
 

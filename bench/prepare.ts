@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MODELS, MODELS_FOLDER, VALENCE_MODELS, WORKLOADS_FILE } from './subjects/competitors.ts'
 import { readWorkloads, type Workload, type WorkloadName } from './work/workloads.ts'
@@ -17,5 +17,8 @@ function placeForValence(): void {
   const link = join(VALENCE_MODELS, 'distilbert', 'distilbert-base-uncased-finetuned-sst-2-english')
   const folder = join(MODELS_FOLDER, MODELS[0]!.name)
   mkdirSync(dirname(link), { recursive: true })
-  if (!existsSync(link) && existsSync(folder)) symlinkSync(folder, link)
+  if (existsSync(link) || !existsSync(folder)) return
+  // One that leads nowhere is left from a checkout that was moved.
+  rmSync(link, { force: true })
+  symlinkSync(folder, link)
 }

@@ -2,9 +2,12 @@ import type { RequestShape } from '../subjects/competitors.ts'
 
 /** What the load generator is told to do. */
 export type LoadJob = {
+  /** of a server on this machine, http://127.0.0.1:<port> */
   url: string
   request: RequestShape
-  workload: string
+  /** lines of the head, such as `authorization: Bearer …` */
+  headers?: readonly string[]
+  texts: readonly string[]
   /** the first text to send; the others follow in their order */
   start: number
   seconds: number

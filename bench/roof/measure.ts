@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { compiled } from '../compiled.ts'
 
 /** Multiply-accumulates a second for each instruction; null where the machine has it not. */
 export type Roof = Record<RoofInstruction, { oneCore: number; allCores: number } | null>
@@ -10,29 +9,22 @@ export type RoofInstruction = 'vpdpbusd zmm' | 'vpdpbusd ymm' | 'tdpbusd'
 
 /** Long enough to reach the clock that the CPU keeps up, short enough to repeat it in every round. */
 const MEASURE_MS = 300
-const COMPILE_WITHIN_MS = 60_000
+const MEASURE_WITHIN_MS = 60_000
+const SOURCE = fileURLToPath(new URL('peak.cpp', import.meta.url))
 
 const run = promisify(execFile)
 
-/**
- * Compiles the measuring program into a folder.
- *
- * @returns a function that measures, or a line that says why there is none
- */
-export async function compileRoof(folder: string): Promise<(() => Promise<Roof>) | string> {
+/** @returns a function that measures, or a line that says why there is none */
+export async function compileRoof(): Promise<(() => Promise<Roof>) | string> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'the roof is measured on x86-64 Linux only'
-  mkdirSync(folder, { recursive: true })
-  const program = join(folder, 'peak')
-  const source = fileURLToPath(new URL('peak.cpp', import.meta.url))
   try {
-    await run('g++', ['-O2', '-std=c++17', '-pthread', '-o', program, source], { timeout: COMPILE_WITHIN_MS })
+    const program = await compiled(SOURCE)
+    return async () => {
+      const { stdout } = await run(program, [String(MEASURE_MS)], { timeout: MEASURE_WITHIN_MS })
+      return JSON.parse(stdout) as Roof
+    }
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    return missing ? 'there is no g++' : 'g++ could not compile bench/roof/peak.cpp'
-  }
-  return async () => {
-    const { stdout } = await run(program, [String(MEASURE_MS)], { timeout: COMPILE_WITHIN_MS })
-    return JSON.parse(stdout) as Roof
+    return (error as Error).message
   }
 }
 
