@@ -70,13 +70,19 @@ export type ErrorDetails = {
   cause?: unknown
 }
 
+/** What is refused in numbers, when there is least time for it: a stack that nobody reads would be a tenth of it. */
+const WITHOUT_STACK: ReadonlySet<ErrorCode> = new Set(['busy', 'rate_limited'])
+
 /** An error whose message may be shown to the client: it says what was wrong and what to do. */
 export class ValenceError extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const { stackTraceLimit } = Error
+    if (WITHOUT_STACK.has(code)) Error.stackTraceLimit = 0
     super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'ValenceError'
     this.code = code
     this.details = details

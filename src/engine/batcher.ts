@@ -163,8 +163,15 @@ export function createBatcher(options: {
 
   /** The oldest text of a model that can be run now; of the background only where no other can. */
   function oldest(): Job | undefined {
-    for (const { jobs } of [lanes.interactive, lanes.background])
-      for (const job of jobs) if (options.pool.canTake(job.modelId, job.lane)) return job
+    for (const { jobs } of [lanes.interactive, lanes.background]) {
+      let refused: string | undefined
+      for (const job of jobs) {
+        // A long queue is mostly of one model.
+        if (job.modelId === refused) continue
+        if (options.pool.canTake(job.modelId, job.lane)) return job
+        refused = job.modelId
+      }
+    }
     return undefined
   }
 

@@ -13,6 +13,7 @@ import { schemaError } from '../dialects/schema-error.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
 import { rateLimited } from '../gateway/limits.ts'
+import { createArrivalLimit } from './arrival.ts'
 import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
 import { compileWhenNeeded } from './compile-when-needed.ts'
 import { createBodyReader } from './gather.ts'
@@ -118,6 +119,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     app.server.emit('request', request, response)
   })
 
+  const arrivals = createArrivalLimit(REQUEST_TIMEOUT_MS, sendError)
   app.removeAllContentTypeParsers()
   const bodies = createBodyReader(options.maxBodyBytes)
   // Whatever is not named is found only after a search, and most say that they send JSON.
@@ -137,7 +139,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     reply.header('x-request-id', request.id)
     if (stopping) reply.header('connection', 'close')
     passOverMalformedType(request)
-    if (!request.route.config.isUpload) limitArrival(request, reply, sendError)
+    if (!request.route.config.isUpload) arrivals.watch(request, reply)
     done()
   })
   app.addHook('preClose', async () => {
@@ -197,26 +199,6 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     })
   }
   return app
-}
-
-/** Node has one time limit for all requests, which is that of the longest. */
-function limitArrival(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  refuse: (error: ValenceError, request: FastifyRequest, reply: FastifyReply) => void,
-): void {
-  const { headers, raw } = request
-  if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
-  const timer = setTimeout(() => {
-    // Answered before it was read to its end, and still sending.
-    if (reply.sent) raw.destroy()
-    else {
-      reply.raw.once('finish', () => raw.destroy())
-      refuse(new ValenceError('request_too_slow', 'The request took too long to arrive.'), request, reply)
-    }
-  }, REQUEST_TIMEOUT_MS)
-  raw.once('close', () => clearTimeout(timer))
-  raw.once('end', () => clearTimeout(timer))
 }
 
 /** Fastify would refuse it, and here JSON is read whatever its type. */
