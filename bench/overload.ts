@@ -2,45 +2,60 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { LoadJob, LoadReport } from './load/job.ts'
 import { runLoad } from './load/run.ts'
-import { quantile } from './report/statistics.ts'
+import { createProgress } from './report/progress.ts'
+import { quantile, spreadOf } from './report/statistics.ts'
 import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
 
 /**
  * What Valence's server does under more load than it can carry: requests come at a constant rate of 1, 2 and 5 times what it
  * answers at most, whatever comes back.
  *
- *   node bench/overload.ts [--backend native] [--model distilbert-random] [--seconds 20] [--factors 1,2,5] [--json]
+ *   node bench/overload.ts [--backend native] [--model distilbert-random] [--rounds 5] [--seconds 10] [--factors 1,2,5] [--json]
  *
- * Every text has a running number behind it, so that the server can join none. Goodput is answers with 200 a second; its peak is the best of the closed loop and all factors.
+ * Every text has a running number behind it, so that the server can join none. Goodput is answers with 200 a second; its peak is
+ * the best of the closed loop and all factors in the same round, since the machine may be slower in the next.
  */
 const CAPACITY_CLIENTS = 32
+const WARM_UP = -1
 const RSS_EVERY_MS = 500
 const MIB = 2 ** 20
 
 const { values } = parseArgs({
   options: {
     ...VALENCE_FLAGS,
-    seconds: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '10' },
     factors: { type: 'string', default: '1,2,5' },
     json: { type: 'boolean', default: false },
   },
 })
 const seconds = Number(values.seconds)
+const rounds = Number(values.rounds)
+const factors = values.factors.split(',').map(Number)
 const { subject, workloads } = await startValence(values, '')
 const { texts } = workloads.get('sst2-dev')!
+const progress = createProgress(rounds + 1)
+
+type Load = Awaited<ReturnType<typeof load>>
+
 try {
-  const rows = await subject.whileServing(async () => {
-    const capacity = await load({ clients: CAPACITY_CLIENTS })
-    const all = [{ offered: `closed loop, ${CAPACITY_CLIENTS} clients`, ...capacity }]
-    for (const factor of values.factors.split(',').map(Number)) {
-      const perSecond = capacity.goodput * factor
-      all.push({ offered: `${factor} × ${capacity.goodput.toFixed(0)}/s`, ...(await load({ perSecond })) })
-    }
-    return all
-  })
-  print(rows)
+  const measured: Load[][] = []
+  for (let round = WARM_UP; round < rounds; round++) {
+    progress.step(round === WARM_UP ? 'warming up' : `round ${round + 1}`)
+    const loads = await subject.whileServing(oneRound)
+    if (round !== WARM_UP) measured.push(loads)
+  }
+  progress.end()
+  print(measured)
 } finally {
   await subject.stop()
+}
+
+async function oneRound(): Promise<Load[]> {
+  const capacity = await load({ clients: CAPACITY_CLIENTS })
+  const loads = [capacity]
+  for (const factor of factors) loads.push(await load({ perSecond: capacity.goodput * factor }))
+  return loads
 }
 
 async function load(arrivals: LoadJob['arrivals']) {
@@ -63,7 +78,7 @@ function summary({ answered, elapsedMs, latenciesMs, failures, refused }: LoadRe
   }
 }
 
-/** Reads the server's resident memory now and then; the second half's growth says whether it is flat. */
+/** Reads the server's resident memory now and then; what it is at the end of each round says whether it is flat. */
 function watchRss(pid: number): { stop(): { rssMiB: number[] } } {
   const rssMiB: number[] = []
   const timer = setInterval(() => rssMiB.push(rssOf(pid)), RSS_EVERY_MS)
@@ -80,37 +95,45 @@ function rssOf(pid: number): number {
   return (Number(kib) * 1024) / MIB
 }
 
-function print(rows: (Awaited<ReturnType<typeof load>> & { offered: string })[]): void {
+function print(measured: readonly Load[][]): void {
   if (values.json) {
-    console.log(JSON.stringify(rows))
+    console.log(JSON.stringify(measured))
     return
   }
-  const peak = Math.max(...rows.map(({ goodput }) => goodput))
+  const peaks = measured.map((loads) => Math.max(...loads.map(({ goodput }) => goodput)))
+  const offered = [`closed loop, ${CAPACITY_CLIENTS} clients`, ...factors.map((factor) => `${factor} × that`)]
   console.table(
-    rows.map((row) => ({
-      offered: row.offered,
-      'sent/s': round(row.sentPerSecond),
-      'goodput/s': round(row.goodput),
-      'of the peak': `${Math.round((100 * row.goodput) / peak)}%`,
-      'answers p50; p99, ms': `${round(row.answerP50Ms)}; ${round(row.answerP99Ms)}`,
-      refused: row.refused,
-      'without Retry-After': row.refusedWithoutRetryAfter,
-      'refusals p50; p99, ms': `${round(row.refusalP50Ms)}; ${round(row.refusalP99Ms)}`,
-      'RSS start, middle, end, MiB': [0, 0.5, 1].map((part) => round(at(row.rssMiB, part))).join(', '),
-      failures: JSON.stringify(row.failures),
-    })),
+    offered.map((name, index) => {
+      const ofAll = (figure: (load: Load, round: number) => number) =>
+        spread(measured.map((loads, round) => figure(loads[index]!, round)))
+      const total = (figure: (load: Load) => number) => sum(measured.map((loads) => figure(loads[index]!)))
+      return {
+        offered: name,
+        'sent/s': ofAll(({ sentPerSecond }) => sentPerSecond),
+        'goodput/s': ofAll(({ goodput }) => goodput),
+        'of the peak, %': ofAll(({ goodput }, round) => (100 * goodput) / peaks[round]!),
+        'answers p50; p99, ms': `${ofAll(({ answerP50Ms }) => answerP50Ms)}; ${ofAll(({ answerP99Ms }) => answerP99Ms)}`,
+        refused: total(({ refused }) => refused),
+        'without Retry-After': total(({ refusedWithoutRetryAfter }) => refusedWithoutRetryAfter),
+        'refusals p50; p99, ms': `${ofAll(({ refusalP50Ms }) => refusalP50Ms)}; ${ofAll(({ refusalP99Ms }) => refusalP99Ms)}`,
+        'RSS at the end of each round, MiB': measured.map((loads) => round(loads[index]!.rssMiB.at(-1)!)).join(', '),
+        failures: JSON.stringify(measured.map((loads) => loads[index]!.failures)),
+      }
+    }),
   )
 }
 
-function at(values: readonly number[], part: number): number {
-  return values[Math.floor(part * (values.length - 1))] ?? Number.NaN
+/** The median over the rounds, with the least and the most. */
+function spread(figures: readonly number[]): string {
+  if (figures.some(Number.isNaN)) return '–'
+  const { median, least, most } = spreadOf(figures)
+  return `${round(median)} [${round(least)}–${round(most)}]`
 }
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
 
-/** Two decimals; a dash for the quantile of nothing. */
-function round(value: number): number | string {
-  return Number.isNaN(value) ? '–' : Math.round(value * 100) / 100
+function round(value: number): number {
+  return Math.round(value * 100) / 100
 }
