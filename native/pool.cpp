@@ -41,6 +41,15 @@ Team* Pool::teamInNeed() {
   return nullptr;
 }
 
+// When the first of those that do without helpers for now will want them.
+std::optional<Team::Clock::time_point> Pool::helpWantedFrom() {
+  std::optional<Team::Clock::time_point> from;
+  if (!helping_) return from;
+  for (auto& member : members_)
+    if (const auto wanted = member->team.wantsHelpersFrom()) from = std::min(from.value_or(*wanted), *wanted);
+  return from;
+}
+
 // Until there is something to do, or for a while. Whoever else wants the core has it.
 void Pool::lookOut() {
   const auto until = std::chrono::steady_clock::now() + kLookOut;
@@ -59,6 +68,8 @@ void Pool::live(int index) {
       std::unique_ptr<Job> job = std::move(queue_.front());
       queue_.pop_front();
       waiting_.store((int)queue_.size(), std::memory_order_relaxed);
+      // Before anybody who was woken with this thread looks for a team, or he would find none and sleep for all of the pass.
+      member.team.begin();
       lock.unlock();
       run(member, index, std::move(job));
       hasLookedOut = false;
@@ -80,6 +91,8 @@ void Pool::live(int index) {
       lookOut();
       hasLookedOut = true;
       lock.lock();
+    } else if (const auto until = helpWantedFrom()) {
+      wake_.wait_until(lock, *until);
     } else {
       wake_.wait(lock);
     }
@@ -92,7 +105,6 @@ void Pool::run(Member& member, int index, std::unique_ptr<Job> job) {
     const Network& network = job->model->network();
     const Pack pack{(int)job->lengths.size(), (int)job->ids.size(), job->lengths.data(), job->ids.data(), job->typeIds.data()};
     job->logits.resize((size_t)pack.texts * network.labels);
-    member.team.begin();
     runPass(network, kernels_, pack, member.workspace, scratches_, member.team, index, job->logits.data());
   } catch (const std::bad_alloc&) {
     job->error = "out of memory";

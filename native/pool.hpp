@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 #include "model.hpp"
@@ -38,6 +39,7 @@ class Pool {
     Workspace workspace;
   };
   void live(int index);
+  std::optional<Team::Clock::time_point> helpWantedFrom();
   void run(Member& member, int index, std::unique_ptr<Job> job);
   Team* teamInNeed();
   void lookOut();

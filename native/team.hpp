@@ -2,7 +2,8 @@
 //
 // The owner goes on as soon as every chunk is done. It never waits for a helper to arrive, only for chunks that a helper
 // has taken, so a pass needs no second core. Where a helper was taken off its core in the middle of a chunk, the owner has
-// to wait for it; it then does without helpers for a while.
+// to wait for it; it then does without helpers for some times as long, and for twice as long as before where that happens again at
+// once: a core that was lost for a moment is soon used again, and one that somebody else works on is tried ten times a second.
 //
 // The owner takes chunks from the front and helpers from the back, so that each goes on to the chunk beside its last: it
 // knows what to fetch from memory ahead.
@@ -12,11 +13,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace valence {
 
 class Team {
  public:
+  using Clock = std::chrono::steady_clock;
   static constexpr int kCountBits = 20;
   static constexpr uint64_t kMostChunks = (1u << kCountBits) - 1;
 
@@ -67,11 +70,15 @@ class Team {
   }
 
   bool wantsHelpers() const { return active_.load(std::memory_order_relaxed) && now() >= aloneUntil_.load(std::memory_order_relaxed); }
+  // When helpers are wanted, where they are: as soon as there is something to do, or when the owner has been alone for long enough.
+  std::optional<Clock::time_point> wantsHelpersFrom() const {
+    if (!active_.load(std::memory_order_relaxed)) return std::nullopt;
+    return Clock::time_point(std::chrono::microseconds(aloneUntil_.load(std::memory_order_relaxed)));
+  }
   void begin() { active_.store(true, std::memory_order_relaxed); }
   void end() { active_.store(false, std::memory_order_relaxed); }
 
  private:
-  using Clock = std::chrono::steady_clock;
   static int64_t now() { return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count(); }
 
   void awaitHelpers(int chunks, int64_t patienceMicros) {
@@ -81,14 +88,23 @@ class Team {
       if (spins < kSpins) __builtin_ia32_pause();
       else sched_yield();
     }
-    if (const int64_t until = now(); until - since > patienceMicros) aloneUntil_.store(until + kAloneMicros, std::memory_order_relaxed);
+    if (const int64_t waitedMicros = now() - since; waitedMicros > patienceMicros) goOnAlone(waitedMicros);
+  }
+
+  void goOnAlone(int64_t waitedMicros) {
+    const int64_t from = now();
+    const bool isAgain = from - aloneUntil_.load(std::memory_order_relaxed) < aloneMicros_;
+    aloneMicros_ = std::min(kMostAloneMicros, std::max(kAloneWaits * waitedMicros, isAgain ? 2 * aloneMicros_ : 0));
+    aloneUntil_.store(from + aloneMicros_, std::memory_order_relaxed);
   }
 
   // Most chunks take some microseconds. One that takes this long, and twice as long as any of the owner's own, is on a thread that
   // lost its core.
   static constexpr int64_t kPatienceMicros = 300;
+  // Two threads are twice as fast as one, so being alone for three times the wait costs about as much as that did.
+  static constexpr int64_t kAloneWaits = 3;
   // Long enough that such waits are rare, short enough that a core that is free again is soon used.
-  static constexpr int64_t kAloneMicros = 100'000;
+  static constexpr int64_t kMostAloneMicros = 100'000;
   // Some ten microseconds: about a chunk.
   static constexpr int kSpins = 200;
 
@@ -101,6 +117,7 @@ class Team {
   std::atomic<int> chunks_{0};
   std::atomic<bool> active_{false};
   std::atomic<int64_t> aloneUntil_{0};
+  int64_t aloneMicros_ = 0;
   uint64_t step_ = 0;
 };
 
