@@ -1,7 +1,8 @@
-// The addon's JavaScript side: kernels() → names; createPool(options) → pool; loadModel(network, niceness) → model;
+// The addon's JavaScript side: kernels() → names; createPool(options) → pool; loadModel(network, unread, niceness) → model;
 // run(pool, model, lengths, ids, typeIds) → a promise; closePool(pool); trimMemory(). src/engine/native/addon.ts has the types.
 #include <node_api.h>
 #include <stdlib.h>
+#include <unistd.h>
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
@@ -9,7 +10,9 @@
 #include <sys/resource.h>
 #endif
 
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -62,7 +65,7 @@ int size(napi_env env, napi_value object, const char* name) {
 struct View {
   napi_typedarray_type type;
   size_t length;
-  const void* data;
+  void* data;
 };
 
 View view(napi_env env, napi_value value, const char* name) {
@@ -70,9 +73,7 @@ View view(napi_env env, napi_value value, const char* name) {
   check(env, napi_is_typedarray(env, value, &is));
   if (!is) throw Refused(std::string(name) + " is not a typed array");
   View found;
-  void* data;
-  check(env, napi_get_typedarray_info(env, value, &found.type, &found.length, &data, nullptr, nullptr));
-  found.data = data;
+  check(env, napi_get_typedarray_info(env, value, &found.type, &found.length, &found.data, nullptr, nullptr));
   return found;
 }
 
@@ -171,11 +172,45 @@ napi_value kernelNames(napi_env env, napi_value*) {
   return names;
 }
 
-// A model on its way: packing a hundred megabytes takes a tenth of a second, which the event loop must not lose.
+// Bytes that a file has and an array is to have.
+struct Piece {
+  int descriptor;
+  int64_t at;
+  int8_t* into;
+  size_t length;
+};
+
+// @returns whether they are all there, and none is −128, which the kernels do not count on
+bool readPiece(const Piece& piece) {
+  for (size_t done = 0; done < piece.length;) {
+    const ssize_t count = pread(piece.descriptor, piece.into + done, piece.length - done, piece.at + (int64_t)done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += (size_t)count;
+  }
+  return memchr(piece.into, 0x80, piece.length) == nullptr;
+}
+
+std::vector<Piece> unreadPieces(napi_env env, napi_value list) {
+  uint32_t count;
+  check(env, napi_get_array_length(env, list, &count));
+  std::vector<Piece> pieces;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value piece;
+    check(env, napi_get_element(env, list, i, &piece));
+    const View into = view(env, property(env, piece, "into"), "into");
+    if (into.type != napi_int8_array) throw Refused("into is not an Int8Array");
+    pieces.push_back({(int)number(env, piece, "descriptor"), (int64_t)number(env, piece, "at"), (int8_t*)into.data, into.length});
+  }
+  return pieces;
+}
+
+// A model on its way: reading and packing a hundred megabytes takes a tenth of a second, which the event loop must not lose.
 struct Loading {
   std::unique_ptr<LoadedModel> loaded;
   Network network;
   std::vector<QuantisedLayer> layers;
+  std::vector<Piece> unread;
   int niceness;
   napi_deferred deferred;
   napi_async_work work;
@@ -190,6 +225,11 @@ void packModel(napi_env, void* data) {
     if (loading->niceness != 0) setpriority(PRIO_PROCESS, 0, loading->niceness);
 #endif
     try {
+      for (const Piece& piece : loading->unread)
+        if (!readPiece(piece)) {
+          loading->error = "the weights cannot be read";
+          return;
+        }
       loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
     } catch (const std::bad_alloc&) {
       loading->error = "out of memory";
@@ -225,7 +265,8 @@ void modelIsPacked(napi_env env, napi_status, void* data) {
 napi_value loadModel(napi_env env, napi_value* arguments) {
   const napi_value source = arguments[0];
   int32_t niceness;
-  check(env, napi_get_value_int32(env, arguments[1], &niceness));
+  check(env, napi_get_value_int32(env, arguments[2], &niceness));
+  std::vector<Piece> unread = unreadPieces(env, arguments[1]);
   Network network;
   const int hidden = network.hidden = size(env, source, "hidden");
   network.heads = size(env, source, "heads");
@@ -264,7 +305,7 @@ napi_value loadModel(napi_env env, napi_value* arguments) {
                       norm(env, layer, "attentionNorm", hidden), norm(env, layer, "outputNorm", hidden)});
   }
 
-  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), niceness, nullptr, nullptr, {}};
+  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), std::move(unread), niceness, nullptr, nullptr, {}};
   napi_value promise, title;
   check(env, napi_create_reference(env, source, 1, &loading->loaded->source));
   check(env, napi_create_promise(env, &loading->deferred, &promise));
@@ -414,7 +455,7 @@ void offer(napi_env env, napi_value exports, const char* name, napi_callback cal
 NAPI_MODULE_INIT() {
   using namespace valence;
   offer(env, exports, "kernels", entry<0, kernelNames>);
-  offer(env, exports, "loadModel", entry<2, loadModel>);
+  offer(env, exports, "loadModel", entry<3, loadModel>);
   offer(env, exports, "createPool", entry<1, createPool>);
   offer(env, exports, "run", entry<5, run>);
   offer(env, exports, "closePool", entry<1, closePool>);

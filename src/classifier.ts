@@ -8,7 +8,7 @@ import { createModelDirectory, type ModelDirectory } from './gateway/models.ts'
 import { NO_UPSTREAMS, parseUpstreams, type UpstreamsConfiguration } from './gateway/upstreams/configuration.ts'
 import { modelsElsewhere } from './gateway/upstreams/models.ts'
 import { engineModel } from './loading/engine-model.ts'
-import { readModel } from './loading/read-model.ts'
+import { beginModel } from './loading/read-model.ts'
 
 /** A classifier without a server around it, as the command line uses it. */
 export type Classifier = {
@@ -27,8 +27,6 @@ export type OnTrouble = { workerDied(error: Error): void; unreadable(model: Cata
 
 /** A classifier whose models are on their way. */
 export type OpeningClassifier = Classifier & {
-  /** Resolves when all models are read, as far as they can be, and their backends compute by themselves: their tests. */
-  handedOver: Promise<void>
   /**
    * Resolves when every model answers whose weights are here.
    *
@@ -59,7 +57,7 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
     remote: new Set(elsewhere.map(({ id }) => id)),
   })
 
-  async function load(model: CatalogModel, onTesting: () => void): Promise<void> {
+  async function load(model: CatalogModel): Promise<void> {
     const location = findModelFolder(model, { modelsDir, hubCacheDir: hub.cacheDir })
     if (!location) {
       const offline = hub.offline ? ', which is to stay offline' : ''
@@ -67,8 +65,12 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
       return
     }
     try {
-      const read = engineModel(model, location.folder, readModel(location.folder))
-      await engine.load(read, { whileServing: false, onTesting })
+      const files = beginModel(location.folder)
+      try {
+        await engine.load(engineModel(model, location.folder, files))
+      } finally {
+        files.close()
+      }
       revisions.note(model.id, location)
       directory.arrived(model.id)
     } catch (error) {
@@ -77,19 +79,8 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
       directory.missing(model.id, 'its weights in the cache cannot be read; the log has the cause.')
     }
   }
-  const loads: Promise<void>[] = []
-  /** One after another: while the kernels test a model, the next one is read. */
-  async function handAllOver(): Promise<void> {
-    for (const model of CATALOG) {
-      const testing = Promise.withResolvers<void>()
-      const loading = load(model, testing.resolve)
-      loads.push(loading)
-      await Promise.race([testing.promise, loading.catch(() => {})])
-    }
-  }
-  const handedOver = handAllOver()
+  const loads = CATALOG.map(load)
   async function loadAll(): Promise<void> {
-    await handedOver
     try {
       await Promise.all(loads)
     } catch (error) {
@@ -101,7 +92,7 @@ export function beginClassifier(config: Config, onTrouble: OnTrouble): OpeningCl
   const loaded = loadAll()
   // Whoever waits for it hears of it, who may not be there yet.
   loaded.catch(() => {})
-  return { engine, directory, revisions, upstreams, handedOver, loaded, close: () => engine.close() }
+  return { engine, directory, revisions, upstreams, loaded, close: () => engine.close() }
 }
 
 /** As `beginClassifier`, and waits until its models answer. */

@@ -1,11 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { beginClassifier } from './classifier.ts'
 import type { Config } from './config.ts'
 import type { Server } from './server.ts'
 
 /**
- * Starts the server. Its files are imported and its routes made while the kernels test the models, on threads of their own: either
- * takes some two tenths of a second.
+ * Starts the server. Its files are imported and its routes made while the kernels read, pack and test the models, on threads of their
+ * own: either takes some two tenths of a second.
  *
  * @returns when it listens
  */
@@ -15,9 +16,8 @@ export async function startServer(config: Config): Promise<Server> {
     workerDied: (err) => logger.error({ err }, 'a worker thread died'),
     unreadable: (model, err) => logger.warn({ err, model: model.id }, 'a model in the cache cannot be read'),
   })
-  // The server's files hold the event loop as they are imported, and a packed model's test would wait for that.
-  await classifier.handedOver
-  classifier.engine.giveMemoryBack()
   const { serve } = await import('./server.ts')
+  // What has been packed by now is tested while the server is made.
+  await setImmediate()
   return serve(classifier, config, logger)
 }

@@ -184,6 +184,8 @@ export async function serve(classifier: OpeningClassifier, config: Config, logge
     await kept.close()
     throw error
   })
+  // Once, for some ten milliseconds of the event loop, when the store has had it for longer.
+  void gateway.ready.then(() => engine.giveMemoryBack()).catch(() => {})
   const arrivals = fetchWhatIsMissing(classifier, loader, config, logger)
   return {
     url: urlOf(app.server.address() as AddressInfo),

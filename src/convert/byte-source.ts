@@ -3,6 +3,8 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 /** Bytes of known length that are read by place: a file, or memory in tests. */
 export type ByteSource = {
   byteLength: number
+  /** of an open file, for who reads it by other means */
+  descriptor?: number
   /**
    * Fills `into` with the bytes from `at` on.
    *
@@ -39,6 +41,7 @@ export function openFile(path: string): ByteSource & { close(): void } {
   }
   return {
     byteLength: status.size,
+    descriptor,
     read(into, at) {
       for (let done = 0; done < into.byteLength; ) {
         const count = readSync(descriptor, into, done, Math.min(into.byteLength - done, MAX_READ_BYTES), at + done)

@@ -2,7 +2,7 @@ import type { EncoderLayer, FloatNetwork, Network } from '../engine/network.ts'
 import type { ClassifierConfig } from './config.ts'
 import { sharedFloat32 } from './quantise.ts'
 import { FLOAT_ROWS, INT8_ROWS, type Matrix, type RowFormat } from './rows.ts'
-import { type Bias, type OnRead, type TensorReader, type Tensors, tensorReader } from './tensors.ts'
+import { type Bias, type Reading, type TensorReader, type Tensors, tensorReader } from './tensors.ts'
 
 /** Where a family keeps the parts of a layer, below `<encoder>.<n>.` */
 type LayerNames = {
@@ -51,12 +51,13 @@ const HEADS = {
  * Turns a Hugging Face checkpoint into the engine's form, quantising what is stored as floats. A matrix that is INT8
  * already (with its scales beside it under `….weight_scale`, [rows, 1]) is taken as it is.
  *
- * @param onRead told of every tensor of the result, under the checkpoint's own name: together they are the converted
+ * @param reading.onRead told of every tensor of the result, under the checkpoint's own name: together they are the converted
  *   checkpoint
+ * @param reading.later gets the matrices that are INT8 already, which stay unread
  * @throws Error that names the tensor that is missing, of another shape, or not finite
  */
-export function networkFromCheckpoint(config: ClassifierConfig, tensors: Tensors, onRead?: OnRead): Network {
-  return readNetwork(config, tensors, INT8_ROWS, onRead)
+export function networkFromCheckpoint(config: ClassifierConfig, tensors: Tensors, reading?: Reading): Network {
+  return readNetwork(config, tensors, INT8_ROWS, reading)
 }
 
 /** As `networkFromCheckpoint`, but leaves floats as they are: what INT8 is measured against. */
@@ -68,10 +69,10 @@ function readNetwork<Rows extends Matrix>(
   config: ClassifierConfig,
   tensors: Tensors,
   rows: RowFormat<Rows>,
-  onRead?: OnRead,
+  reading?: Reading,
 ): Network<Rows, Rows & Bias> {
   const { family, hidden } = config
-  const reader = tensorReader(tensors, `${family}.`, rows, onRead)
+  const reader = tensorReader(tensors, `${family}.`, rows, reading)
   const [layerFolder, layerNames] =
     family === 'distilbert' ? ['transformer.layer', DISTILBERT_LAYER] : ['encoder.layer', BERT_LAYER]
   const head = HEADS[family]

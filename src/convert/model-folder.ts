@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Network, OnnxFile } from '../engine/network.ts'
+import type { Network, OnnxFile, Unread, UnreadPiece } from '../engine/network.ts'
 import type { GoldenText } from '../engine/self-test.ts'
 import { openFile } from './byte-source.ts'
 import { networkFromCheckpoint } from './checkpoint.ts'
@@ -46,16 +46,28 @@ const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
  * @throws Error that names the file and what is wrong with it
  */
 export function readModelFolder(folder: string, beforeRead = () => {}): ModelFolder {
+  const { close, ...files } = openCheckpointFolder(folder, (config, tensors) =>
+    networkFromCheckpoint(config, announced(tensors, beforeRead)),
+  )
+  close()
+  return files
+}
+
+function openCheckpointFolder(
+  folder: string,
+  networkOf: (config: ClassifierConfig, tensors: Tensors) => Network,
+): ModelFolder & { close(): void } {
   const config = readConfigFile(folder)
   const checkpoint = openCheckpoint(folder)
   if (!checkpoint) throw new Error(`${folder}: ${reasonForNoWeights(folder)}`)
+  const { tensors, close } = checkpoint
   try {
-    const network = inFile(folder, CHECKPOINT_FILE, () =>
-      networkFromCheckpoint(config, announced(checkpoint.tensors, beforeRead)),
-    )
-    return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden: goldenFor(folder, config, network) }
-  } finally {
-    checkpoint.close()
+    const network = inFile(folder, CHECKPOINT_FILE, () => networkOf(config, tensors))
+    const golden = goldenFor(folder, config, network)
+    return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden, close }
+  } catch (error) {
+    close()
+    throw error
   }
 }
 
@@ -82,6 +94,31 @@ export function openModelFolder(folder: string, beforeRead?: () => void): ModelF
   inFile(folder, name, checkOnnxPath)
   const network = { onnxPath: join(folder, name), labels: config.labels.length, maxTokens: config.positions }
   return { config, network, tokenizerFiles: readTokenizerFiles(folder), golden: goldenFor(folder, config, network) }
+}
+
+/**
+ * As `openModelFolder`, but leaves the matrices that are INT8 in the file to whoever loads the network. The file is open until
+ * `close`.
+ *
+ * @throws Error that names the file and what is wrong with it
+ */
+export function beginModelFolder(folder: string): ModelFolder<Network | OnnxFile> & { unread?: Unread; close(): void } {
+  if (!hasCheckpoint(folder) && findOnnxFile(folder) !== undefined) return { ...openModelFolder(folder), close() {} }
+  const pieces: UnreadPiece[] = []
+  const reads: (() => void)[] = []
+  const files = openCheckpointFolder(folder, (config, tensors) =>
+    networkFromCheckpoint(config, tensors, {
+      later(piece, read) {
+        pieces.push(piece)
+        reads.push(read)
+      },
+    }),
+  )
+  const read = () =>
+    inFile(folder, CHECKPOINT_FILE, () => {
+      for (const readPiece of reads) readPiece()
+    })
+  return { ...files, unread: { pieces, read } }
 }
 
 function checkOnnxPath(path: string): void {

@@ -7,6 +7,8 @@ export type StoredTensor = {
   dtype: string
   shape: number[]
   byteLength: number
+  /** where it begins in an open file */
+  place?: { descriptor: number; at: number } | undefined
   /** Fills `into` with the tensor's bytes from `at` on. */
   read(into: Uint8Array, at: number): void
 }
@@ -74,6 +76,7 @@ function placed(entries: Entry[], file: ByteSource, dataStart: number): Map<stri
         dtype,
         shape,
         byteLength: end - start,
+        place: file.descriptor === undefined ? undefined : { descriptor: file.descriptor, at: dataStart + start },
         read(into, at) {
           if (at + into.byteLength > end - start) throw new Error(`tensor ${shown(name)} ends before that`)
           file.read(into, dataStart + start + at)

@@ -1,7 +1,7 @@
 import type { FloatLinear, LayerNorm } from '../engine/network.ts'
 import { readFloats } from './floats.ts'
 import { sharedFloat32 } from './quantise.ts'
-import type { Matrix, RowFormat } from './rows.ts'
+import type { Later, Matrix, RowFormat } from './rows.ts'
 import type { StoredTensor } from './safetensors.ts'
 import { type WrittenTensor, writtenFloats } from './write-safetensors.ts'
 
@@ -10,6 +10,9 @@ export type Tensors = ReadonlyMap<string, StoredTensor>
 
 /** Told of a tensor that was read, in the form that it was read into. */
 export type OnRead = (name: string, tensor: WrittenTensor) => void
+
+/** What becomes of tensors beside the network that is made of them. */
+export type Reading = { onRead?: OnRead; later?: Later }
 
 export type Bias = {
   /** [rows] */
@@ -37,7 +40,7 @@ export function tensorReader<Rows extends Matrix>(
   tensors: Tensors,
   prefix: string,
   format: RowFormat<Rows>,
-  onRead: OnRead = () => {},
+  { onRead = () => {}, later }: Reading = {},
 ): TensorReader<Rows> {
   /** @returns the name in the file as well, without what TensorFlow once called it */
   function find(name: string): { fullName: string; tensor: StoredTensor } | undefined {
@@ -73,7 +76,8 @@ export function tensorReader<Rows extends Matrix>(
     for (const [index, { name, fullName, tensor }] of parts.entries()) {
       const part = format.view(whole, index * rows, (index + 1) * rows)
       const scales = () => stored(`${name}.weight_scale`, [rows, 1]).tensor
-      named(fullName, () => format.fill(part, tensor, tensor.dtype === 'I8' ? scales : undefined))
+      const laterByName: Later | undefined = later && ((piece, read) => later(piece, () => named(fullName, read)))
+      named(fullName, () => format.fill(part, tensor, tensor.dtype === 'I8' ? scales : undefined, laterByName))
       for (const [suffix, written] of format.tensors(part)) onRead(fullName + suffix, written)
     }
     return whole

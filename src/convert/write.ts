@@ -39,7 +39,7 @@ export function writeConverted(from: string, to: string): { bytesBefore: number;
     const { tensors, byteLength } = checkpoint
     const written = new Map<string, WrittenTensor>()
     inFile(from, CHECKPOINT_FILE, () =>
-      networkFromCheckpoint(config, tensors, (name, tensor) => written.set(name, tensor)),
+      networkFromCheckpoint(config, tensors, { onRead: (name, tensor) => written.set(name, tensor) }),
     )
     mkdirSync(to, { recursive: true })
     const path = join(to, CHECKPOINT_FILE)

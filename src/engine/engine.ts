@@ -3,7 +3,7 @@ import { ValenceError } from '../errors.ts'
 import { type Activation, activate } from './activation.ts'
 import { createBatcher, type Depth, type Lane } from './batcher.ts'
 import { loadAddon } from './native/addon.ts'
-import type { Network, OnnxFile } from './network.ts'
+import type { Network, OnnxFile, Unread } from './network.ts'
 import { type BackendChoice, type BackendName, createPools, type ModelSize } from './pools.ts'
 import type { QueuedText } from './queued-text.ts'
 import type { GoldenText } from './self-test.ts'
@@ -14,6 +14,8 @@ import type { TokenLimit } from './tokenizer/truncate.ts'
 export type EngineModel = {
   id: string
   network: Network | OnnxFile
+  /** what of the network is not read yet; its file must be open until the model is loaded */
+  unread?: Unread | undefined
   /** called once, while the backend packs the weights: it takes as long as that */
   makeTokenizer: () => Tokenizer
   /** in the order of the logits */
@@ -25,7 +27,7 @@ export type EngineModel = {
 }
 
 /** What is kept of a model once a backend has its weights. */
-type LoadedModel = Omit<EngineModel, 'network' | 'golden' | 'makeTokenizer'> & { tokenizer: Tokenizer }
+type LoadedModel = Omit<EngineModel, 'network' | 'unread' | 'golden' | 'makeTokenizer'> & { tokenizer: Tokenizer }
 
 /** A text, or a pair of texts that are read together. */
 export type TextInput = {
@@ -69,13 +71,9 @@ export type ClassifyOptions = {
 export type Engine = {
   /**
    * @param options.whileServing whether requests for other models are to be answered meanwhile, at some cost in time
-   * @param options.onTesting told when a backend has the weights, and computes its test by itself
    * @returns what the model runs on
    */
-  load(
-    model: EngineModel,
-    options?: { whileServing: boolean; onTesting?: (() => void) | undefined },
-  ): Promise<BackendName>
+  load(model: EngineModel, options?: { whileServing: boolean }): Promise<BackendName>
   /** Forgets a model and gives its memory back; call it when nobody waits for a text of it. */
   unload(modelId: string): Promise<void>
   /**
@@ -142,11 +140,12 @@ export function createEngine(options: {
   })
 
   return {
-    async load(model, { whileServing, onTesting } = { whileServing: false }) {
-      const { id, network, golden, makeTokenizer, labels, activation } = model
+    async load(model, { whileServing } = { whileServing: false }) {
+      const { id, network, unread, golden, makeTokenizer, labels, activation } = model
       const [backend, tokenizer] = await Promise.allSettled([
-        pools.load(id, network, { golden, whileServing, onTesting }),
-        (async () => makeTokenizer())(),
+        pools.load(id, network, { unread, golden, whileServing }),
+        // The weights first: a backend has them on its way when the event loop turns.
+        setImmediate().then(makeTokenizer),
       ])
       if (backend.status === 'rejected') throw backend.reason
       if (tokenizer.status === 'rejected') {

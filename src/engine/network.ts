@@ -76,6 +76,23 @@ export type EncoderLayer<Linear = QuantizedLinear> = {
   outputNorm: LayerNorm
 }
 
+/** INT8 weights that are still in a file, and where in a network they belong. */
+export type UnreadPiece = { descriptor: number; at: number; into: Int8Array }
+
+/**
+ * What a network's arrays lack as yet: who loads it reads that, on a thread of its own where it has one, for reading is half of a
+ * start's work for a model.
+ */
+export type Unread = {
+  pieces: readonly UnreadPiece[]
+  /**
+   * Reads them all here and now.
+   *
+   * @throws Error that names the file and what is wrong with it
+   */
+  read(): void
+}
+
 /** A model that comes as a ready-made ONNX file, which only ONNX Runtime can run. */
 export type OnnxFile = {
   onnxPath: string

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import type { Network, OnnxFile } from './network.ts'
+import type { Network, OnnxFile, Unread } from './network.ts'
 import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
 
 /**
@@ -11,10 +11,12 @@ import type { FromWorker, ToWorker, WorkerRequest } from './protocol.ts'
  */
 export type Pool<Model = Network | OnnxFile> = {
   /**
-   * @param whileServing one worker loads at a time and gets no packs meanwhile, so that the others answer; else all load
+   * @param options.whileServing one worker loads at a time and gets no packs meanwhile, so that the others answer; else all load
    *   at once
+   * @param options.unread what of the model is not read yet
+   * @throws Error that names the file and what is wrong with it, where the rest cannot be read
    */
-  load(modelId: string, model: Model, whileServing?: boolean): Promise<void>
+  load(modelId: string, model: Model, options?: { whileServing?: boolean; unread?: Unread | undefined }): Promise<void>
   /** Forgets a model, and gives its memory back as far as it is in hand. */
   unload(modelId: string): Promise<void>
   /** whether a worker is there that has started */
@@ -122,7 +124,8 @@ export function createPool(
   firstStart.catch(() => {})
 
   return {
-    async load(modelId, network, whileServing) {
+    async load(modelId, network, { whileServing = false, unread } = {}) {
+      unread?.read()
       await firstStart
       networks.set(modelId, network)
       const loadInto = (member: Member) => ask(member, { type: 'load', id: nextId++, modelId, network })

@@ -4,7 +4,7 @@ import type { Lane } from './batcher.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Addon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
-import type { Network, OnnxFile } from './network.ts'
+import type { Network, OnnxFile, Unread } from './network.ts'
 import { createPool, type Pool } from './pool.ts'
 import { type GoldenText, selfTest } from './self-test.ts'
 
@@ -27,12 +27,12 @@ export type ModelSize = {
 }
 
 export type LoadOptions = {
+  /** what of the network is not read yet */
+  unread?: Unread | undefined
   /** texts to test the backend with before it may answer; none is no test */
   golden: readonly GoldenText[]
   /** whether packs of other models are to be run meanwhile */
   whileServing: boolean
-  /** told when the backend has the weights, and computes its test by itself */
-  onTesting?: (() => void) | undefined
 }
 
 /** All the engine's pools behind one face: every model goes to the one that runs it. */
@@ -81,13 +81,11 @@ export function createPools(options: {
     pool: Pool<Model>,
     modelId: string,
     network: Model,
-    { golden, whileServing, onTesting }: LoadOptions,
+    { unread, golden, whileServing }: LoadOptions,
   ): Promise<string | undefined> {
     try {
-      await pool.load(modelId, network, whileServing)
-      const testing = golden.length > 0 ? selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
-      onTesting?.()
-      const wrong = await testing
+      await pool.load(modelId, network, { whileServing, unread })
+      const wrong = golden.length > 0 ? await selfTest(golden, (pack) => runWhenFree(pool, modelId, pack)) : undefined
       if (wrong === undefined) poolOf.set(modelId, pool)
       else await pool.unload(modelId)
       return wrong

@@ -11,11 +11,16 @@ import type { ModelFiles } from './read-model.ts'
  * @param folder where the files came from, for messages
  * @throws Error that names the file, where its labels are not the model's
  */
-export function engineModel(model: CatalogModel, folder: string, files: ModelFiles): EngineModel {
-  const { config, network, tokenizerFiles, golden = [] } = files
+export function engineModel(
+  model: CatalogModel,
+  folder: string,
+  files: ModelFiles & Pick<EngineModel, 'unread'>,
+): EngineModel {
+  const { config, network, unread, tokenizerFiles, golden = [] } = files
   return {
     id: model.id,
     network,
+    unread,
     makeTokenizer: () => createTokenizer(tokenizerFiles, { maxTokens: network.maxTokens }),
     golden,
     labels: labelsOf(model, config, folder),

@@ -48,13 +48,13 @@ async function answerOf(socket: Socket): Promise<string> {
 it('a body that stops half-way is refused when its time is over, and its connection ends', async () => {
   const startedAt = performance.now()
   const answer = await text(await send([HEAD, '{"a"'], 0))
-  expect(answer).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_too_slow"/)
+  expect(answer).toMatch(/^HTTP\/1\.1 408 .*"code":"request_too_slow"/s)
   expect(performance.now() - startedAt).toBeGreaterThan(TIMEOUT_MS - 1)
 })
 
 it('a body that comes a byte at a time within its time is read', async () => {
-  const socket = await send([HEAD, ...'{"a": 1}'], 10)
-  expect(await answerOf(socket)).toMatch(/^HTTP\/1\.1 200 [^]*\{"read":\{"a":1\}\}$/)
+  const socket = await send([HEAD, ...Array.from('{"a": 1}')], 10)
+  expect(await answerOf(socket)).toMatch(/^HTTP\/1\.1 200 .*\{"read":\{"a":1\}\}$/s)
   socket.destroy()
 })
 
@@ -70,6 +70,6 @@ it('a connection whose requests came whole stays open for longer than one may ta
 it('who was answered before the body came is cut off when it does not come', async () => {
   const startedAt = performance.now()
   const answer = await text(await send([HEAD.replace('/read', '/refuse')], 0))
-  expect(answer).toMatch(/^HTTP\/1\.1 429 [^]*busy$/)
+  expect(answer).toMatch(/^HTTP\/1\.1 429 .*busy$/s)
   expect(performance.now() - startedAt).toBeGreaterThan(TIMEOUT_MS - 1)
 })

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { Network } from '../network.ts'
+import type { Network, UnreadPiece } from '../network.ts'
 
 declare const poolBrand: unique symbol
 declare const modelBrand: unique symbol
@@ -15,12 +15,13 @@ export type Addon = {
   /** @param helping whether threads without a pack share those of others */
   createPool(options: { kernels: string; threads: number; helping: boolean }): NativePool
   /**
-   * Copies and packs the layers' matrices, on a thread. The model keeps the object, and reads the rest of its arrays, for
-   * as long as it lives.
+   * Reads what is unread, then copies and packs the layers' matrices, on a thread. The model keeps the object, and reads the rest
+   * of its arrays, for as long as it lives. It rejects where a file ends early, cannot be read, or has a weight of −128.
    *
+   * @param unread of files that stay open until it is done, into arrays of the network
    * @param niceness of the thread, on Linux; 0 leaves it as the process's
    */
-  loadModel(network: Network, niceness: number): Promise<NativeModel>
+  loadModel(network: Network, unread: readonly UnreadPiece[], niceness: number): Promise<NativeModel>
   /**
    * @param lengths tokens of each text
    * @param ids all texts' tokens, end to end

@@ -1,5 +1,5 @@
 import type { EncodedText, PackAnswer } from '../backend.ts'
-import type { EncoderLayer, Network } from '../network.ts'
+import type { EncoderLayer, Network, Unread } from '../network.ts'
 import type { Pool } from '../pool.ts'
 import { BACKGROUND_NICENESS } from '../priority.ts'
 import type { Addon, NativeModel } from './addon.ts'
@@ -9,6 +9,8 @@ import type { Addon, NativeModel } from './addon.ts'
  * the event loop. What arrives meanwhile still gathers into larger packs.
  */
 const PACKS_AHEAD = 1
+
+const NOTHING: Unread = { pieces: [], read() {} }
 
 /** The addon's threads as a pool. They cannot die alone: what would kill one kills the process. */
 export function createNativePool(
@@ -20,9 +22,14 @@ export function createNativePool(
   const underWay = new Set<Promise<unknown>>()
 
   return {
-    async load(modelId, network, whileServing) {
+    async load(modelId, network, { whileServing = false, unread = NOTHING } = {}) {
       const handed = { ...network, layers: network.layers.map((layer) => ({ ...layer })) }
-      const model = await addon.loadModel(handed, whileServing ? BACKGROUND_NICENESS : 0)
+      const pack = (pieces: Unread['pieces']) => addon.loadModel(handed, pieces, whileServing ? BACKGROUND_NICENESS : 0)
+      const model = await pack(unread.pieces).catch(() => {
+        // What is wrong is said by who knows the file; what was wrong for a moment is read now.
+        unread.read()
+        return pack([])
+      })
       handed.layers.forEach(forgetMatrices)
       models.set(modelId, { model, labels: network.labels })
     },
