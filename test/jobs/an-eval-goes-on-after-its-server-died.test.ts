@@ -52,10 +52,6 @@ describe.each(STORE_KINDS)('on the %s store', { timeout: 180_000 }, (kind) => {
       (found) => found?.status !== 'running',
       120_000,
     )
-    if (kind === 'postgres' && JSON.stringify(done).includes('"failed":1')) {
-      const dbg = await place.open()
-      console.log('DBG', (await dbg.executeSql(`select * from usage_calls where status <> 'ok'`)).rows, server.output())
-    }
     expect(done).toMatchObject({
       status: 'completed',
       error: null,
