@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { compiled } from '../compiled.ts'
 import type { LoadJob, LoadReport } from './job.ts'
 
-const SOURCE = fileURLToPath(new URL('generate.cpp', import.meta.url))
+export const SOURCE = fileURLToPath(new URL('generate.cpp', import.meta.url))
 /** What a server may take for what is under way when the time is over. */
 const DRAIN_MS = 300_000
 /** A latency is some ten characters in JSON. */

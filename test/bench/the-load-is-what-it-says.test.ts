@@ -1,13 +1,17 @@
-import { spawnSync } from 'node:child_process'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
+import { compiled } from '../../bench/compiled.ts'
 import type { LoadJob } from '../../bench/load/job.ts'
-import { runLoad } from '../../bench/load/run.ts'
+import { runLoad, SOURCE } from '../../bench/load/run.ts'
 
-const HAS_COMPILER = spawnSync('g++', ['--version']).error === undefined
-if (!HAS_COMPILER) console.log('skipped: the load generator, as there is no g++')
+const missing = await compiled(SOURCE).then(
+  () => undefined,
+  (error: Error) => error.message,
+)
+const HAS_COMPILER = missing !== 'there is no g++'
+if (!HAS_COMPILER) console.log(`skipped: the load generator, as ${missing}`)
 
 const TEXTS = ['short', 'with "quotes", ümlauts\n and 😀', 'x'.repeat(100_000)]
 
