@@ -16,6 +16,8 @@ export type Plan = {
   rounds: number
   seconds: number
   warmUpSeconds: number
+  /** once for each server, with the most clients */
+  serverWarmUpSeconds: number
   measureRoof: (() => Promise<Roof>) | undefined
 }
 
@@ -96,7 +98,7 @@ async function allRounds(model: BenchModel, entries: Entry[], plan: Plan, progre
           if (!cell || cell.failed !== undefined) continue
           const which = round < 0 ? 'warming up' : `round ${round + 1}`
           progress.step(`${model.name}, ${which}, ${workload.title}, ${mode}: ${results.title}`)
-          const seconds = round < 0 ? plan.warmUpSeconds : plan.seconds
+          const seconds = round < 0 ? warmUpSeconds(plan, workload, mode) : plan.seconds
           try {
             const measured = await measure(subject, { model, workload, mode, round: Math.max(round, 0), seconds })
             if (round >= 0) cell.rounds.push(measured)
@@ -109,6 +111,10 @@ async function allRounds(model: BenchModel, entries: Entry[], plan: Plan, progre
     }
   }
   return roofs
+}
+
+function warmUpSeconds(plan: Plan, workload: Workload, mode: Mode): number {
+  return mode === 'http32' && workload === plan.workloads[0] ? plan.serverWarmUpSeconds : plan.warmUpSeconds
 }
 
 function describe(model: BenchModel, { workloads }: Plan): ModelResults['workloads'] {
