@@ -2,7 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openFile } from '../../src/convert/byte-source.ts'
 import { readModelFolder } from '../../src/convert/model-folder.ts'
+import { readSafetensors } from '../../src/convert/safetensors.ts'
 import { loadAddon } from '../../src/engine/native/addon.ts'
 import type { Network, QuantizedTable } from '../../src/engine/network.ts'
 import { createPools, type Pools } from '../../src/engine/pools.ts'
@@ -26,10 +28,12 @@ const weightsFile = () => join(folder, 'model.safetensors')
 
 /** Where a tensor begins in the file. */
 function placeOf(name: string): number {
-  const bytes = readFileSync(weightsFile())
-  const headerBytes = Number(bytes.readBigUInt64LE())
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<string, { data_offsets: number[] }>
-  return 8 + headerBytes + header[name]!.data_offsets[0]!
+  const file = openFile(weightsFile())
+  try {
+    return readSafetensors(file).get(name)!.place!.at
+  } finally {
+    file.close()
+  }
 }
 
 function matricesOf({ layers, wordEmbeddings }: Network): QuantizedTable[] {

@@ -10,8 +10,6 @@ import type { Addon, NativeModel } from './addon.ts'
  */
 const PACKS_AHEAD = 1
 
-const NOTHING: Unread = { pieces: [], read() {} }
-
 /** The addon's threads as a pool. They cannot die alone: what would kill one kills the process. */
 export function createNativePool(
   addon: Addon,
@@ -22,14 +20,10 @@ export function createNativePool(
   const underWay = new Set<Promise<unknown>>()
 
   return {
-    async load(modelId, network, { whileServing = false, unread = NOTHING } = {}) {
+    async load(modelId, network, { whileServing = false, unread } = {}) {
       const handed = { ...network, layers: network.layers.map((layer) => ({ ...layer })) }
       const pack = (pieces: Unread['pieces']) => addon.loadModel(handed, pieces, whileServing ? BACKGROUND_NICENESS : 0)
-      const model = await pack(unread.pieces).catch(() => {
-        // What is wrong is said by who knows the file; what was wrong for a moment is read now.
-        unread.read()
-        return pack([])
-      })
+      const model = await (unread ? readAndPack(unread, pack) : pack([]))
       handed.layers.forEach(forgetMatrices)
       models.set(modelId, { model, labels: network.labels })
     },
@@ -60,6 +54,19 @@ export function createNativePool(
       await Promise.allSettled(underWay)
       addon.closePool(pool)
     },
+  }
+}
+
+/** What is wrong with a file is said by who knows it; what was wrong for a moment is read here. */
+async function readAndPack(
+  unread: Unread,
+  pack: (pieces: Unread['pieces']) => Promise<NativeModel>,
+): Promise<NativeModel> {
+  try {
+    return await pack(unread.pieces)
+  } catch {
+    unread.read()
+    return pack([])
   }
 }
 
