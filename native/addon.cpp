@@ -103,11 +103,11 @@ Norm norm(napi_env env, napi_value object, const char* name, int width) {
   return {floats(env, value, "weight", width), floats(env, value, "bias", width)};
 }
 
-FloatLinear floatLinear(napi_env env, napi_value object, const char* name, int inputs) {
+FloatMatrix floatMatrix(napi_env env, napi_value object, const char* name, int inputs) {
   const napi_value value = property(env, object, name);
   const int rows = size(env, value, "rows");
   if (size(env, value, "columns") != inputs) throw Refused(std::string(name) + " has another shape");
-  return {inputs, rows, floats(env, value, "weights", (size_t)rows * inputs), floats(env, value, "bias", rows)};
+  return {rows, inputs, floats(env, value, "weights", (size_t)rows * inputs), floats(env, value, "bias", rows)};
 }
 
 std::string text(napi_env env, napi_value value) {
@@ -210,6 +210,7 @@ struct Loading {
   std::unique_ptr<LoadedModel> loaded;
   Network network;
   std::vector<QuantisedLayer> layers;
+  FloatMatrix headDense, classifier;
   std::vector<Piece> unread;
   int niceness;
   napi_deferred deferred;
@@ -230,7 +231,7 @@ void packModel(napi_env, void* data) {
           loading->error = "the weights cannot be read";
           return;
         }
-      loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers);
+      loading->loaded->model = std::make_shared<const Model>(loading->network, loading->layers, loading->headDense, loading->classifier);
     } catch (const std::bad_alloc&) {
       loading->error = "out of memory";
     }
@@ -283,10 +284,9 @@ napi_value loadModel(napi_env env, napi_value* arguments) {
   check(env, napi_typeof(env, property(env, source, "typeEmbeddings"), &type));
   if (type != napi_undefined) network.types = floats(env, source, "typeEmbeddings", (size_t)2 * hidden);
   network.embeddingNorm = norm(env, source, "embeddingNorm", hidden);
-  network.headDense = floatLinear(env, source, "headDense", hidden);
-  network.classifier = floatLinear(env, source, "classifier", network.headDense.outputs);
+  const FloatMatrix headDense = floatMatrix(env, source, "headDense", hidden), classifier = floatMatrix(env, source, "classifier", headDense.rows);
   // The head's result takes the place of a row of the hidden state.
-  if (network.headDense.outputs != hidden || network.classifier.outputs != network.labels) throw Refused("the head has another shape");
+  if (headDense.rows != hidden || classifier.rows != network.labels) throw Refused("the head has another shape");
   network.headActivation = text(env, property(env, source, "headActivation")) == "tanh" ? HeadActivation::tanh : HeadActivation::relu;
 
   const napi_value list = property(env, source, "layers");
@@ -305,7 +305,8 @@ napi_value loadModel(napi_env env, napi_value* arguments) {
                       norm(env, layer, "attentionNorm", hidden), norm(env, layer, "outputNorm", hidden)});
   }
 
-  auto* loading = new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), std::move(unread), niceness, nullptr, nullptr, {}};
+  auto* loading =
+      new Loading{std::make_unique<LoadedModel>(), network, std::move(layers), headDense, classifier, std::move(unread), niceness, nullptr, nullptr, {}};
   napi_value promise, title;
   check(env, napi_create_reference(env, source, 1, &loading->loaded->source));
   check(env, napi_create_promise(env, &loading->deferred, &promise));

@@ -9,6 +9,7 @@
 // quantising, which leaves the 8 bits to what differs (keys: SageAttention, arXiv 2410.02367, section 4.2).
 // Included by every instruction set after linear.hpp.
 #pragma once
+#include <algorithm>
 
 namespace {
 
@@ -108,25 +109,34 @@ inline Ints interleaved(const Ints rows[4]) {
          shiftLeft<24>(rows[3]);
 }
 
-// A key is a column of its panel: four of its numbers lie together, then the next token's four. Columns past the last
-// token keep what was there: each makes only its own sum, which nobody looks at.
+// Tokens whose keys are turned into columns together.
+constexpr int kKeysTogether = 16;
+
+// Keys of up to 16 tokens. A key is a column of its panel: four of its numbers lie together, then the next token's four. Columns past the
+// last token are whatever they are: each makes only its own sum, which nobody looks at.
+inline void packSomeKeys(const AttentionCall& call, const AttentionScratch& at, int first, int count) {
+  alignas(64) int8_t bytes[kKeysTogether][64];
+  Ints sums[kKeysTogether];
+  int8_t* const columns = at.keys + (size_t)(first / kPanelColumns) * at.inner * kPanelColumns + first % kPanelColumns * 4;
+  for (int from = 0; from < at.inner; from += 64) {
+    for (int i = 0; i < count; i++) {
+      const float* const key = call.keys + (size_t)(first + i) * call.stride;
+      const Floats inverse = all(1.0f / at.keyScales[first + i]);
+      const auto whole = [&](int column) { return column < call.width ? toInts(centred(key, at.keyMeans, column) * inverse) : allInts(0); };
+      const Ints a = whole(from), b = whole(from + 16), c = whole(from + 32), d = whole(from + 48);
+      const Ints sum = (a + b) + (c + d);
+      sums[i] = from == 0 ? sum : sums[i] + sum;
+      storeBytes(bytes[i], a, b, c, d, 0);
+    }
+    storeGroups(columns + (size_t)from * kPanelColumns, 4 * kPanelColumns, bytes, std::min(16, (at.inner - from) / 4));
+  }
+  for (int i = 0; i < count; i++) at.keyStarts[first + i] = -kZeroPoint * sumOf(sums[i]);
+}
+
 void packKeys(const AttentionCall& call, const AttentionScratch& at) {
-  alignas(64) int8_t key[kLongestHead] = {};
   meansOf(call.keys, call.tokens, call.width, call.stride, at.keyMeans);
   scalesOf(call.keys, call.tokens, call.width, call.stride, at.keyMeans, at.keyScales);
-  for (int token = 0; token < call.tokens; token++) {
-    const float* row = call.keys + (size_t)token * call.stride;
-    const Floats inverse = all(1.0f / at.keyScales[token]);
-    Ints sum = allInts(0);
-    for (int i = 0; i < call.width; i += 16) {
-      const Ints whole = toInts(centred(row, at.keyMeans, i) * inverse);
-      sum = sum + whole;
-      storeBytes(key + i, whole);
-    }
-    at.keyStarts[token] = -kZeroPoint * sumOf(sum);
-    int8_t* column = at.keys + (size_t)(token / kPanelColumns) * at.inner * kPanelColumns + (token % kPanelColumns) * 4;
-    for (int i = 0; i < at.inner; i += 4) __builtin_memcpy(column + (size_t)i * kPanelColumns, key + i, 4);
-  }
+  for (int token = 0; token < call.tokens; token += kKeysTogether) packSomeKeys(call, at, token, std::min(kKeysTogether, call.tokens - token));
 }
 
 // Up to four tokens' values, from `token` on.
@@ -164,7 +174,7 @@ void scoreRows(const AttentionCall& call, const AttentionScratch& at, int rows) 
   // The softmax takes powers of 2.
   const float overRoot = kLog2OfE / sqrtf((float)call.width);
   for (int token = 0; token < call.tokens; token += kPanelColumns) {
-    tile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, at.keyStarts + token, Ahead{}, sums);
+    storeTile(at.queries, at.inner, rows, at.keys + (size_t)token * at.inner, at.inner, at.keyStarts + token, Ahead{}, sums);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.queryScales[row] * overRoot);
       float* scores = at.scores + (size_t)row * at.outerTokens + token;
@@ -245,8 +255,8 @@ void mixRows(const AttentionCall& call, const AttentionScratch& at, int firstRow
   alignas(64) int32_t high[kTileRows * kPanelColumns], low[kTileRows * kPanelColumns];
   for (int column = 0; column < call.width; column += kPanelColumns) {
     const int8_t* panel = at.values + (size_t)column * at.innerTokens;
-    tile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, high);
-    tile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, low);
+    storeTile(at.highBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, high);
+    storeTile(at.lowBytes, at.innerTokens, rows, panel, at.innerTokens, kNoStarts, Ahead{}, low);
     for (int row = 0; row < rows; row++) {
       const Floats scale = all(at.outputScales[row]);
       float* output = call.output + (size_t)(firstRow + row) * call.outputStride + column;

@@ -27,8 +27,8 @@ const AVX512 = ['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx512
 const FLAGS_OF = {
   'kernels-amx.cpp': [...AVX512, '-mamx-tile', '-mamx-int8'],
   'kernels-avx512-vnni.cpp': AVX512,
-  'kernels-avx-vnni.cpp': ['-mavx2', '-mfma', '-mavxvnni'],
-  'kernels-avx2.cpp': ['-mavx2', '-mfma'],
+  'kernels-avx-vnni.cpp': ['-mavx2', '-mfma', '-mf16c', '-mavxvnni'],
+  'kernels-avx2.cpp': ['-mavx2', '-mfma', '-mf16c'],
 }
 const ADDON = 'addon.cpp'
 

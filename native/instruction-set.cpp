@@ -8,7 +8,7 @@ namespace valence {
 namespace {
 
 // Register bits as Intel's manual numbers them (volume 2, CPUID; volume 1, 13.3 for XCR0).
-constexpr unsigned kFma = 1u << 12, kOsSavesRegisters = 1u << 27;             // leaf 1, ecx
+constexpr unsigned kFma = 1u << 12, kOsSavesRegisters = 1u << 27, kHalves = 1u << 29;  // leaf 1, ecx
 constexpr unsigned kAvx2 = 1u << 5;                                            // leaf 7.0, ebx
 constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;        // leaf 7.0, ebx: F, DQ, BW, VL
 constexpr unsigned kAvx512Vnni = 1u << 11;                                     // leaf 7.0, ecx
@@ -38,7 +38,7 @@ bool has(unsigned value, unsigned bits) { return (value & bits) == bits; }
 
 std::vector<const Kernels*> availableKernels() {
   unsigned a, b, c, d, ignored;
-  if (!__get_cpuid(1, &ignored, &ignored, &c, &ignored) || !has(c, kFma | kOsSavesRegisters)) return {};
+  if (!__get_cpuid(1, &ignored, &ignored, &c, &ignored) || !has(c, kFma | kOsSavesRegisters | kHalves)) return {};
   const uint64_t saved = savedRegisters();
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !has(b, kAvx2) || (saved & kSavesAvx) != kSavesAvx) return {};
   unsigned subleaf1 = 0;

@@ -76,13 +76,14 @@ inline void tile32(const uint8_t* input, size_t stride, const int8_t* panel, int
 }
 
 // Rows past `rows` are read and multiplied as well; nobody looks at their sums.
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
+void storeTile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
   if (rows <= 16) return tile16(input, stride, panel, inputs, starts, ahead, sums);
   tile32(input, stride, panel, inputs, starts, ahead, sums);
 }
 
 }  // namespace
 
+#include "tile-through-memory.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
 

@@ -1,7 +1,7 @@
 // AVX-VNNI: `vpdpbusd` on 8 lanes, as client processors without AVX-512 have it.
 #include "kernels.hpp"
 
-#if defined(__AVXVNNI__) && defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVXVNNI__) && defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "lanes-avx2.hpp"
 #include "rows.hpp"
 
@@ -39,7 +39,7 @@ inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int
     for (int i = 0; i < 4; i++) _mm256_store_si256((__m256i*)(sums + row * kPanelColumns + i * 8), sum[row][i]);
 }
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, int32_t* sums) {
+void storeTile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, int32_t* sums) {
   switch (rows) {
     case 1: return tileOf<1>(input, stride, panel, inputs, starts, sums);
     case 2: return tileOf<2>(input, stride, panel, inputs, starts, sums);
@@ -49,6 +49,7 @@ void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, in
 
 }  // namespace
 
+#include "tile-through-memory.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
 

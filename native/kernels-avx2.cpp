@@ -1,7 +1,7 @@
 // AVX2 with FMA: bytes are widened to 16 bits first, because `vpmaddubsw` on bytes saturates and would be wrong.
 #include "kernels.hpp"
 
-#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include "lanes-avx2.hpp"
 #include "rows.hpp"
 
@@ -20,8 +20,8 @@ inline __m256i added(__m256i low, __m256i high) {
   return _mm256_permute4x64_epi64(_mm256_hadd_epi32(low, high), 0b11011000);
 }
 
-template <int rows>
-inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, int32_t* sums) {
+template <int rows, typename Each>
+inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int inputs, const int32_t* starts, Each&& each) {
   for (int column = 0; column < kPanelColumns; column += 16) {
     __m256i sum[rows][4];
     for (int row = 0; row < rows; row++)
@@ -43,23 +43,23 @@ inline void tileOf(const uint8_t* input, size_t stride, const int8_t* panel, int
     }
     const __m256i low = _mm256_loadu_si256((const __m256i*)(starts + column)), high = _mm256_loadu_si256((const __m256i*)(starts + column + 8));
     for (int row = 0; row < rows; row++) {
-      int32_t* to = sums + row * kPanelColumns + column;
-      _mm256_store_si256((__m256i*)to, _mm256_add_epi32(low, added(sum[row][0], sum[row][1])));
-      _mm256_store_si256((__m256i*)(to + 8), _mm256_add_epi32(high, added(sum[row][2], sum[row][3])));
+      each(row, column, Ints{_mm256_add_epi32(low, added(sum[row][0], sum[row][1])), _mm256_add_epi32(high, added(sum[row][2], sum[row][3]))});
     }
   }
 }
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, int32_t* sums) {
+template <typename Each>
+inline void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead, Each&& each) {
   switch (rows) {
-    case 1: return tileOf<1>(input, stride, panel, inputs, starts, sums);
-    case 2: return tileOf<2>(input, stride, panel, inputs, starts, sums);
-    default: return tileOf<3>(input, stride, panel, inputs, starts, sums);
+    case 1: return tileOf<1>(input, stride, panel, inputs, starts, each);
+    case 2: return tileOf<2>(input, stride, panel, inputs, starts, each);
+    default: return tileOf<3>(input, stride, panel, inputs, starts, each);
   }
 }
 
 }  // namespace
 
+#include "tile-in-registers.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
 

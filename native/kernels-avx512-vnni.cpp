@@ -24,20 +24,22 @@ inline void beginTiles() {}
 inline void endTiles() {}
 
 // In assembly, because GCC 12 spills the accumulators of the same loop written with intrinsics, at half the speed.
-// Registers: zmm0–1 weights, zmm2–7 inputs of a row, zmm8–31 accumulators, two a row.
-#define DOTS(in, a, b) "vpdpbusd %%zmm0, %%zmm" in ", %%zmm" a "\n vpdpbusd %%zmm1, %%zmm" in ", %%zmm" b "\n"
-#define ROW0(at) "vpbroadcastd " at "(%[x]), %%zmm2\n" DOTS("2", "8", "9")
-#define ROW1(at) "vpbroadcastd " at "(%[x],%[s]), %%zmm3\n" DOTS("3", "10", "11")
-#define ROW2(at) "vpbroadcastd " at "(%[x],%[s],2), %%zmm4\n" DOTS("4", "12", "13")
-#define ROW3(at) "vpbroadcastd " at "(%[y]), %%zmm5\n" DOTS("5", "14", "15")
-#define ROW4(at) "vpbroadcastd " at "(%[y],%[s]), %%zmm6\n" DOTS("6", "16", "17")
-#define ROW5(at) "vpbroadcastd " at "(%[y],%[s],2), %%zmm7\n" DOTS("7", "18", "19")
-#define ROW6(at) "vpbroadcastd " at "(%[z]), %%zmm2\n" DOTS("2", "20", "21")
-#define ROW7(at) "vpbroadcastd " at "(%[z],%[s]), %%zmm3\n" DOTS("3", "22", "23")
-#define ROW8(at) "vpbroadcastd " at "(%[z],%[s],2), %%zmm4\n" DOTS("4", "24", "25")
-#define ROW9(at) "vpbroadcastd " at "(%[v]), %%zmm5\n" DOTS("5", "26", "27")
-#define ROW10(at) "vpbroadcastd " at "(%[v],%[s]), %%zmm6\n" DOTS("6", "28", "29")
-#define ROW11(at) "vpbroadcastd " at "(%[v],%[s],2), %%zmm7\n" DOTS("7", "30", "31")
+// Registers: zmm0–1 weights, zmm2–7 inputs of a row; the accumulators, two a row, are the compiler's to choose, and it goes on with them
+// where they are: stored and read again they would cost a twentieth of a product. rax, rcx, rdx, rsi are rows 0, 3, 6 and 9 of the input,
+// rdi the weights, r8 the next panel, r9 the rounds left.
+#define DOTS(in, a, b) "vpdpbusd %%zmm0, %%zmm" in ", %[" a "]\n vpdpbusd %%zmm1, %%zmm" in ", %[" b "]\n"
+#define ROW0(at) "vpbroadcastd " at "(%%rax), %%zmm2\n" DOTS("2", "a0", "b0")
+#define ROW1(at) "vpbroadcastd " at "(%%rax,%[s]), %%zmm3\n" DOTS("3", "a1", "b1")
+#define ROW2(at) "vpbroadcastd " at "(%%rax,%[s],2), %%zmm4\n" DOTS("4", "a2", "b2")
+#define ROW3(at) "vpbroadcastd " at "(%%rcx), %%zmm5\n" DOTS("5", "a3", "b3")
+#define ROW4(at) "vpbroadcastd " at "(%%rcx,%[s]), %%zmm6\n" DOTS("6", "a4", "b4")
+#define ROW5(at) "vpbroadcastd " at "(%%rcx,%[s],2), %%zmm7\n" DOTS("7", "a5", "b5")
+#define ROW6(at) "vpbroadcastd " at "(%%rdx), %%zmm2\n" DOTS("2", "a6", "b6")
+#define ROW7(at) "vpbroadcastd " at "(%%rdx,%[s]), %%zmm3\n" DOTS("3", "a7", "b7")
+#define ROW8(at) "vpbroadcastd " at "(%%rdx,%[s],2), %%zmm4\n" DOTS("4", "a8", "b8")
+#define ROW9(at) "vpbroadcastd " at "(%%rsi), %%zmm5\n" DOTS("5", "a9", "b9")
+#define ROW10(at) "vpbroadcastd " at "(%%rsi,%[s]), %%zmm6\n" DOTS("6", "a10", "b10")
+#define ROW11(at) "vpbroadcastd " at "(%%rsi,%[s],2), %%zmm7\n" DOTS("7", "a11", "b11")
 #define ROWS1(at) ROW0(at)
 #define ROWS2(at) ROWS1(at) ROW1(at)
 #define ROWS3(at) ROWS2(at) ROW2(at)
@@ -50,9 +52,9 @@ inline void endTiles() {}
 #define ROWS10(at) ROWS9(at) ROW9(at)
 #define ROWS11(at) ROWS10(at) ROW10(at)
 #define ROWS12(at) ROWS11(at) ROW11(at)
-#define WEIGHTS(a, b) "vmovdqu64 " a "(%[w]), %%zmm0\n vmovdqu64 " b "(%[w]), %%zmm1\n"
+#define WEIGHTS(a, b) "vmovdqu64 " a "(%%rdi), %%zmm0\n vmovdqu64 " b "(%%rdi), %%zmm1\n"
 // Cache lines of the next panel, among the four steps of a round: 8 are all that this round reads of its own.
-#define LINE(at) "prefetcht1 " at "(%[n])\n"
+#define LINE(at) "prefetcht1 " at "(%%r8)\n"
 #define FETCH0(step)
 #define FETCH1(step) FETCH1_##step
 #define FETCH1_0 LINE("0")
@@ -69,61 +71,64 @@ inline void endTiles() {}
 #define FETCH8_1 LINE("128") LINE("192")
 #define FETCH8_2 LINE("256") LINE("320")
 #define FETCH8_3 LINE("384") LINE("448")
-#define START(a, b) "vmovdqu64 (%[b]), %%zmm" a "\n vmovdqu64 64(%[b]), %%zmm" b "\n"
-#define START1 START("8", "9")
-#define START2 START1 START("10", "11")
-#define START3 START2 START("12", "13")
-#define START4 START3 START("14", "15")
-#define START5 START4 START("16", "17")
-#define START6 START5 START("18", "19")
-#define START7 START6 START("20", "21")
-#define START8 START7 START("22", "23")
-#define START9 START8 START("24", "25")
-#define START10 START9 START("26", "27")
-#define START11 START10 START("28", "29")
-#define START12 START11 START("30", "31")
-#define SAVE(at, then, a, b) "vmovdqa64 %%zmm" a ", " at "(%[o])\n vmovdqa64 %%zmm" b ", " then "(%[o])\n"
-#define SAVE1 SAVE("0", "64", "8", "9")
-#define SAVE2 SAVE1 SAVE("128", "192", "10", "11")
-#define SAVE3 SAVE2 SAVE("256", "320", "12", "13")
-#define SAVE4 SAVE3 SAVE("384", "448", "14", "15")
-#define SAVE5 SAVE4 SAVE("512", "576", "16", "17")
-#define SAVE6 SAVE5 SAVE("640", "704", "18", "19")
-#define SAVE7 SAVE6 SAVE("768", "832", "20", "21")
-#define SAVE8 SAVE7 SAVE("896", "960", "22", "23")
-#define SAVE9 SAVE8 SAVE("1024", "1088", "24", "25")
-#define SAVE10 SAVE9 SAVE("1152", "1216", "26", "27")
-#define SAVE11 SAVE10 SAVE("1280", "1344", "28", "29")
-#define SAVE12 SAVE11 SAVE("1408", "1472", "30", "31")
-#define REGISTERS                                                                                              \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",   \
-      "xmm13", "xmm14", "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23",       \
-      "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
-#define LOOP(START_ALL, ROWS, LINES, SAVE_ALL)                                                                 \
+#define START(a, b) "vmovdqu64 (%[starts]), %[" a "]\n vmovdqu64 64(%[starts]), %[" b "]\n"
+#define START1 START("a0", "b0")
+#define START2 START1 START("a1", "b1")
+#define START3 START2 START("a2", "b2")
+#define START4 START3 START("a3", "b3")
+#define START5 START4 START("a4", "b4")
+#define START6 START5 START("a5", "b5")
+#define START7 START6 START("a6", "b6")
+#define START8 START7 START("a7", "b7")
+#define START9 START8 START("a8", "b8")
+#define START10 START9 START("a9", "b9")
+#define START11 START10 START("a10", "b10")
+#define START12 START11 START("a11", "b11")
+#define SUMS_OF(row) [a##row] "=&v"(a##row), [b##row] "=&v"(b##row)
+#define LOOP(START_ALL, ROWS, LINES)                                                                           \
   asm volatile(START_ALL                                                                                       \
+               "lea (%[s],%[s],2), %%rsi\n mov %[input], %%rax\n lea (%%rax,%%rsi), %%rcx\n"                   \
+               "lea (%%rcx,%%rsi), %%rdx\n add %%rdx, %%rsi\n"                                                 \
+               "mov %[panel], %%rdi\n mov %[next], %%r8\n mov %[rounds], %%r9\n"                               \
                ".p2align 5\n1:\n"                                                                              \
                WEIGHTS("0", "64") FETCH##LINES(0) ROWS("0")                                                    \
                WEIGHTS("128", "192") FETCH##LINES(1) ROWS("4")                                                 \
                WEIGHTS("256", "320") FETCH##LINES(2) ROWS("8")                                                 \
                WEIGHTS("384", "448") FETCH##LINES(3) ROWS("12")                                                \
-               "add $512, %[w]\n add $64*" #LINES ", %[n]\n"                                                   \
-               "add $16, %[x]\n add $16, %[y]\n add $16, %[z]\n add $16, %[v]\n dec %[k]\n jnz 1b\n"           \
-               SAVE_ALL                                                                                        \
-               : [x] "+r"(x), [y] "+r"(y), [z] "+r"(z), [v] "+r"(v), [w] "+r"(w), [n] "+r"(n), [k] "+r"(steps) \
-               : [s] "r"(stride), [o] "r"(sums), [b] "r"(starts)                                               \
-               : "memory", "cc", REGISTERS)
+               "add $512, %%rdi\n add $64*" #LINES ", %%r8\n"                                                  \
+               "add $16, %%rax\n add $16, %%rcx\n add $16, %%rdx\n add $16, %%rsi\n dec %%r9\n jnz 1b\n"       \
+               : SUMS_OF(0), SUMS_OF(1), SUMS_OF(2), SUMS_OF(3), SUMS_OF(4), SUMS_OF(5),                       \
+                 SUMS_OF(6), SUMS_OF(7), SUMS_OF(8), SUMS_OF(9), SUMS_OF(10), SUMS_OF(11)                      \
+               : [input] "r"(input), [s] "r"(stride), [panel] "r"(panel), [next] "r"(ahead.at),                \
+                 [rounds] "r"(rounds), [starts] "r"(starts)                                                    \
+               : "memory", "cc", "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9",                                \
+                 "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7")
 
-void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs, const int32_t* starts, Ahead ahead, int32_t* sums) {
-  const uint8_t *x = input, *y = input + 3 * stride, *z = input + 6 * stride, *v = input + 9 * stride;
-  const int8_t *w = panel, *n = ahead.at;
-  long steps = inputs / 16;
+template <typename Each>
+inline __attribute__((always_inline)) void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, int inputs,
+                                                const int32_t* starts, Ahead ahead, Each&& each) {
+  const long rounds = inputs / 16;
+  __m512i a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11;
+#define EACH(row) each(row, 0, Ints{a##row}), each(row, 16, Ints{b##row})
+#define EACH1 EACH(0);
+#define EACH2 EACH1 EACH(1);
+#define EACH3 EACH2 EACH(2);
+#define EACH4 EACH3 EACH(3);
+#define EACH5 EACH4 EACH(4);
+#define EACH6 EACH5 EACH(5);
+#define EACH7 EACH6 EACH(6);
+#define EACH8 EACH7 EACH(7);
+#define EACH9 EACH8 EACH(8);
+#define EACH10 EACH9 EACH(9);
+#define EACH11 EACH10 EACH(10);
+#define EACH12 EACH11 EACH(11);
 #define CASE(count)                                                                                            \
   case count:                                                                                                  \
-    if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0, SAVE##count);                                     \
-    else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1, SAVE##count);                                \
-    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3, SAVE##count);                                \
-    else LOOP(START##count, ROWS##count, 8, SAVE##count);                                                      \
-    return;
+    if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0);                                                  \
+    else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1);                                             \
+    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3);                                             \
+    else LOOP(START##count, ROWS##count, 8);                                                                   \
+    EACH##count return;
   switch (rows) {
     CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
   }
@@ -131,6 +136,7 @@ void tile(const uint8_t* input, size_t stride, int rows, const int8_t* panel, in
 
 }  // namespace
 
+#include "tile-in-registers.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
 

@@ -13,8 +13,8 @@ struct Ahead {
   int lines = 0;  // 0, 1, 3 or 8
 };
 
-// What becomes of a product's rows. `add` adds them to what stands in the output, the residual.
-enum class Then { store, gelu, add };
+// What becomes of a product's rows.
+enum class Then { store, gelu };
 
 struct LinearCall {
   const Linear* linear;
@@ -28,7 +28,7 @@ struct LinearCall {
 };
 
 struct AttentionCall {
-  // Rows of one text, of one head. Behind `width`, up to whole panels, keys and values are 0.
+  // Rows of one text, of one head. Behind `width`, up to whole panels, they are 0.
   const float* queries;  // [queryCount, queryStride]
   const float* keys;     // [tokens, stride]
   const float* values;   // [tokens, stride]
@@ -45,8 +45,8 @@ struct Kernels {
   void (*linear)(const LinearCall& call, int firstPanel, int endPanel);
   size_t (*attentionScratchBytes)(int tokens, int width);
   void (*attention)(const AttentionCall& call, void* scratch);
-  // x = LayerNorm(x), and x quantised; `width` may be any number, strides are multiples of 16.
-  void (*normalise)(float* x, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
+  // x = LayerNorm(x + added), and x quantised; `added` may be null, and lies as x does. `width` may be any number, strides are multiples of 16.
+  void (*normalise)(float* x, const float* added, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
                     int quantisedStride, float* scales);
   void (*quantise)(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride,
                    float* scales);

@@ -35,8 +35,6 @@ inline Floats fma(Floats a, Floats b, Floats c) {
 }
 inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
 inline Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
-// x, or ±limit where its magnitude is larger.
-inline Floats within(Floats x, float limit) { return min(max(x, all(-limit)), all(limit)); }
 inline Floats magnitude(Floats a) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_andnot_ps(sign, a.low), _mm256_andnot_ps(sign, a.high)};
@@ -62,9 +60,19 @@ inline Ints toInts(Floats a) { return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_e
 inline Floats toFloats(Ints a) { return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)}; }
 inline Ints asInts(Floats a) { return {_mm256_castps_si256(a.low), _mm256_castps_si256(a.high)}; }
 inline Floats asFloats(Ints a) { return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)}; }
+// Each lane's element of a table of 16, on a cache line, by the lowest four bits.
+inline __m256 pick(const float* table, __m256i which) {
+  const __m256 first = _mm256_permutevar8x32_ps(_mm256_load_ps(table), which), last = _mm256_permutevar8x32_ps(_mm256_load_ps(table + 8), which);
+  return _mm256_blendv_ps(first, last, _mm256_castsi256_ps(_mm256_slli_epi32(which, 28)));
+}
+inline Floats pick(const float* table, Ints which) { return {pick(table, which.low), pick(table, which.high)}; }
 inline Floats fromBytes(const int8_t* p) {
   const __m128i bytes = _mm_loadu_si128((const __m128i*)p);
   return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)), _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8)))};
+}
+// 16 floats of 16 bits (binary16).
+inline Floats fromHalves(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)p)), _mm256_cvtph_ps(_mm_loadu_si128((const __m128i*)(p + 8)))};
 }
 inline void storeInts(void* p, Ints a) {
   _mm256_storeu_si256((__m256i*)p, a.low);
@@ -99,6 +107,12 @@ inline void storeHalves(__m256i* high, __m256i* low, Ints a, Ints b) {
 inline void storeHalves(void* high, void* low, Ints a, Ints b, Ints c, Ints d) {
   storeHalves((__m256i*)high, (__m256i*)low, a, b);
   storeHalves((__m256i*)high + 1, (__m256i*)low + 1, c, d);
+}
+
+// 16 rows of 16 groups of 4 bytes → the first `count` groups, each of all rows, `stride` bytes apart.
+inline void storeGroups(int8_t* to, size_t stride, const int8_t (*rows)[64], int count) {
+  for (int row = 0; row < 16; row++)
+    for (int i = 0; i < count; i++) __builtin_memcpy(to + i * stride + row * 4, rows[row] + i * 4, 4);
 }
 
 inline __m256 lowHalf(Floats a) { return a.low; }

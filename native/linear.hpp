@@ -2,26 +2,14 @@
 //
 //   kTileRows                       the most rows of a tile
 //   rowsOfTile(rows left)           how many of them the next tile takes
-//   tile(input, stride, rows, panel, inputs, starts, ahead, sums)
+//   tile(input, stride, rows, panel, inputs, starts, ahead, each)
 //                                   sums[rows][32] = starts[32] + input[rows][inputs] · panel[inputs / 4][32][4], exactly;
+//                                   calls each(row, column, 16 of its sums), so that they need not go through memory;
 //                                   `ahead` says what of the next panel to fetch meanwhile
+//   storeTile(…, sums)              the same, but writes them to [rows][32]
 #pragma once
 
 namespace {
-
-template <Then then>
-inline void writeRow(const LinearCall& call, int row, int column, const int32_t* sums) {
-  const Linear& linear = *call.linear;
-  const Floats inputScale = all(call.inputScales[row]);
-  float* output = call.output + (size_t)row * call.outputStride + column;
-#pragma GCC unroll 2
-  for (int i = 0; i < kPanelColumns; i += 16) {
-    Floats value = fma(toFloats(load(sums + i)) * inputScale, load(linear.scales + column + i), load(linear.bias + column + i));
-    if (then == Then::gelu) value = gelu(value);
-    if (then == Then::add) value = value + load(output + i);
-    store(output + i, value);
-  }
-}
 
 // Which part of the next panel a tile fetches. A panel comes from memory as slowly as a tile or two take, so it is spread over
 // the last eight tiles before it is needed, or over as many as there are.
@@ -45,17 +33,24 @@ void linearThen(const LinearCall& call, int firstPanel, int endPanel) {
   const int inputs = call.linear->inputs;
   const size_t panelBytes = (size_t)inputs * kPanelColumns;
   const int tiles = (call.rows + kTileRows - 1) / kTileRows;
-  alignas(64) int32_t sums[kTileRows * kPanelColumns];
   beginTiles();
   for (int panel = firstPanel; panel < endPanel; panel++) {
+    const int column = panel * kPanelColumns;
+    const float *const scales = call.linear->scales + column, *const biases = call.linear->bias + column;
     const int8_t* weights = call.linear->panels + panel * panelBytes;
     const int8_t* next = panel + 1 < endPanel ? weights + panelBytes : call.after;
     for (int row = 0, done = 0; row < call.rows; done++) {
       const int rows = rowsOfTile(call.rows - row);
-      expectRows(call, row, rows, panel * kPanelColumns);
-      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, call.linear->starts + panel * kPanelColumns,
-           aheadOf(next, panelBytes, tiles - done, tiles), sums);
-      for (int i = 0; i < rows; i++) writeRow<then>(call, row + i, panel * kPanelColumns, sums + i * kPanelColumns);
+      const float* const inputScales = call.inputScales + row;
+      float* const output = call.output + (size_t)row * call.outputStride + column;
+      expectRows(call, row, rows, column);
+      tile(call.input + (size_t)row * inputs, inputs, rows, weights, inputs, call.linear->starts + column,
+           aheadOf(next, panelBytes, tiles - done, tiles), [&](int i, int k, Ints sums) __attribute__((always_inline)) {
+             float* const to = output + (size_t)i * call.outputStride + k;
+             Floats value = fma(toFloats(sums) * all(inputScales[i]), load(scales + k), load(biases + k));
+             if (then == Then::gelu) value = gelu(value);
+             store(to, value);
+           });
       row += rows;
     }
   }
@@ -66,7 +61,6 @@ void linear(const LinearCall& call, int firstPanel, int endPanel) {
   switch (call.then) {
     case Then::store: return linearThen<Then::store>(call, firstPanel, endPanel);
     case Then::gelu: return linearThen<Then::gelu>(call, firstPanel, endPanel);
-    case Then::add: return linearThen<Then::add>(call, firstPanel, endPanel);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "model.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace valence {
 
@@ -10,12 +11,29 @@ size_t panelBytes(const QuantisedMatrix& matrix, int outputs) { return (size_t)r
 
 int outputsOf(const QuantisedMatrix& matrix) { return roundUp(matrix.rows, kPanelColumns); }
 
+// A float in 16 bits (IEEE 754's binary16), to the nearest, ties to even; what is too large is as large as can be.
+uint16_t halfOf(float value) {
+  constexpr float kLargest = 65504, kSmallestNormal = 1.0f / (1 << 14), kSteps = 1 << 24;
+  constexpr uint32_t kExponents = 112u << 10;  // a float's exponent starts at -127, a half's at -15
+  const uint16_t sign = std::signbit(value) ? 0x8000 : 0;
+  const float size = std::fabs(value);
+  if (std::isnan(value)) return 0x7e00;
+  if (size >= kLargest) return sign | 0x7bff;
+  if (size < kSmallestNormal) return sign | (uint16_t)std::lrint(size * kSteps);
+  uint32_t bits;
+  memcpy(&bits, &size, sizeof bits);
+  return sign | (uint16_t)(((bits + 0xfff + (bits >> 13 & 1)) >> 13) - kExponents);
+}
+
 size_t panelBytes(const QuantisedMatrix& matrix) { return panelBytes(matrix, outputsOf(matrix)); }
 
 }  // namespace
 
 // All panels lie in one piece, in the order in which a pass reads them: on huge pages, where no page has to be looked up.
-Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers) : network_(network) {
+Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers, const FloatMatrix& headDense, const FloatMatrix& classifier)
+    : network_(network) {
+  network_.headDense = halved(headDense);
+  network_.classifier = halved(classifier);
   const int columns = headColumns(network), width = network.hidden / network.heads, attended = 3 * network.heads * columns;
   size_t total = 0;
   for (const QuantisedLayer& layer : layers) {
@@ -74,6 +92,17 @@ Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, F
     linear.starts[output] = -kZeroPoint * sum;
   }
   return linear;
+}
+
+FloatLinear Model::halved(const FloatMatrix& matrix) {
+  const int stride = halvesStride(matrix.columns);
+  halves_.push_back(zeroed<uint16_t>((size_t)matrix.rows * stride));
+  uint16_t* const weights = halves_.back().get();
+  for (int row = 0; row < matrix.rows; row++) {
+    const float* const from = matrix.weights + (size_t)row * matrix.columns;
+    std::transform(from, from + matrix.columns, weights + (size_t)row * stride, halfOf);
+  }
+  return {matrix.columns, matrix.rows, weights, matrix.bias};
 }
 
 }  // namespace valence

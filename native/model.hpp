@@ -14,6 +14,12 @@ struct QuantisedMatrix {
   const float* bias = nullptr;      // [rows]
 };
 
+struct FloatMatrix {
+  int rows = 0, columns = 0;
+  const float* weights = nullptr;  // [rows, columns]
+  const float* bias = nullptr;     // [rows]
+};
+
 struct QuantisedLayer {
   QuantisedMatrix queryKeyValue, attentionOutput, expand, contract;
   Norm attentionNorm, outputNorm;
@@ -22,8 +28,8 @@ struct QuantisedLayer {
 // Owns what it packed; float tables and word embeddings stay where they came from, which must outlive it.
 class Model {
  public:
-  // `network` is complete but for its layers.
-  Model(const Network& network, const std::vector<QuantisedLayer>& layers);
+  // `network` is complete but for its layers and its head.
+  Model(const Network& network, const std::vector<QuantisedLayer>& layers, const FloatMatrix& headDense, const FloatMatrix& classifier);
   Model(const Model&) = delete;
   Model& operator=(const Model&) = delete;
 
@@ -34,11 +40,14 @@ class Model {
   template <typename Function>
   Linear pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, Function&& outputOf);
 
+  FloatLinear halved(const FloatMatrix& matrix);
+
   Network network_;
   std::vector<Layer> layers_;
   Array<int8_t> panels_;
   std::vector<Array<float>> floats_;
   std::vector<Array<int32_t>> integers_;
+  std::vector<Array<uint16_t>> halves_;
 };
 
 }  // namespace valence

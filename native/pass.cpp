@@ -47,7 +47,7 @@ struct Rows {
   float* x;             // [count, stride]
   uint8_t* quantised;   // [count, quantisedStride]
   float* scales;        // [count]
-  float* context;             // [count, stride]
+  float* context;             // [count, stride]; once it is quantised, what is to be added to x
   uint8_t* quantisedContext;  // [count, quantisedStride]
   float* contextScales;       // [count]
 };
@@ -145,10 +145,12 @@ struct Pass {
             rows.context + floats, rows.quantisedContext + bytes, rows.contextScales + first};
   }
 
+  // x + added → x, normalised
   template <typename How>
-  void normalise(How how, const Norm& norm, const Rows& rows) {
+  void normalise(How how, const Norm& norm, const Rows& rows, const float* added) {
     how.byRows(rows.count, [&](int from, int count) {
-      kernels.normalise(rows.x + (size_t)from * stride, norm, network.epsilon, hidden, stride, count,
+      const size_t at = (size_t)from * stride;
+      kernels.normalise(rows.x + at, added ? added + at : nullptr, norm, network.epsilon, hidden, stride, count,
                         rows.quantised + (size_t)from * quantisedStride, quantisedStride, rows.scales + from);
     });
   }
@@ -164,7 +166,7 @@ struct Pass {
         kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
     });
-    normalise(Together{*this}, network.embeddingNorm, allRows());
+    normalise(Together{*this}, network.embeddingNorm, allRows(), nullptr);
   }
 
   // All heads' panels, in chunks of whole heads. The first that is read of a head is of its queries, or of its keys.
@@ -236,12 +238,12 @@ struct Pass {
                        rows.quantisedContext + (size_t)from * quantisedStride, quantisedStride, rows.contextScales + from);
     });
     how.product(panelsOf(layer.attentionOutput, rows.count),
-                {&layer.attentionOutput, rows.quantisedContext, rows.contextScales, rows.count, rows.x, stride, Then::add},
+                {&layer.attentionOutput, rows.quantisedContext, rows.contextScales, rows.count, rows.context, stride, Then::store},
                 panelsOf(layer.expand, std::min(rows.count, kBlockRows)));
-    normalise(how, layer.attentionNorm, rows);
+    normalise(how, layer.attentionNorm, rows, rows.context);
   }
 
-  // x + gelu(x · W) · W' → x, not normalised yet
+  // gelu(x · W) · W' → context
   // @param rows at most kBlockRows
   // @param next what is multiplied after it
   template <typename How>
@@ -253,7 +255,7 @@ struct Pass {
       kernels.quantise(scratch.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, count,
                        scratch.quantisedExpanded.get() + (size_t)from * width, width, scratch.expandedScales.get() + from);
     });
-    how.product(contract, {&layer.contract, scratch.quantisedExpanded.get(), scratch.expandedScales.get(), rows.count, rows.x, stride, Then::add}, next);
+    how.product(contract, {&layer.contract, scratch.quantisedExpanded.get(), scratch.expandedScales.get(), rows.count, rows.context, stride, Then::store}, next);
   }
 
   // Where there are blocks of rows for all threads, each thread takes whole blocks through all that is left of the layer: nobody
@@ -270,7 +272,7 @@ struct Pass {
       const Alone how{*this};
       attentionOutput(how, layer, block);
       feedForward(how, layer, block, *scratch, turn.last ? next : panelsOf(layer.attentionOutput, block.count));
-      normalise(how, layer.outputNorm, block);
+      normalise(how, layer.outputNorm, block, block.context);
     });
   }
 
@@ -282,7 +284,7 @@ struct Pass {
       feedForward(how, layer, some(rows, first, count), scratches[thread],
                   left > count ? panelsOf(layer.expand, std::min(left - count, kBlockRows)) : next);
     }
-    normalise(how, layer.outputNorm, rows);
+    normalise(how, layer.outputNorm, rows, rows.context);
   }
 
   void fullLayer(const Layer& layer, const Panels& next) {

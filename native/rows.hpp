@@ -1,6 +1,7 @@
 // Work on rows of floats, one after the other, on lanes of either width. Included by every instruction set.
 #pragma once
 #include <math.h>
+#include <type_traits>
 #include "kernels.hpp"
 
 namespace {
@@ -46,7 +47,11 @@ inline __attribute__((always_inline)) void byLanes(int width, Step&& step) {
     step(2, i + 32, 16);
     step(3, i + 48, 16);
   }
-  for (int lane = 0; i < width; i += 16, lane++) step(lane, i, width - i);
+  // Each by itself: what a loop numbers is in memory.
+  if (i < width) step(0, i, width - i);
+  if (i + 16 < width) step(1, i + 16, width - i - 16);
+  if (i + 32 < width) step(2, i + 32, width - i - 32);
+  if (i + 48 < width) step(3, i + 48, width - i - 48);
 }
 
 void quantise(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride, float* scales) {
@@ -59,16 +64,29 @@ void quantise(const float* input, int width, int stride, int rows, uint8_t* quan
   }
 }
 
-void normalise(float* x, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
+// Rows of x ahead that are fetched meanwhile: they were last seen a layer ago.
+constexpr int kNormRowsAhead = 2;
+
+void normalise(float* x, const float* added, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
                int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
     float* const at = x + (size_t)row * stride;
     Four sum;
-    byLanes(width, [&](int lane, int i, int left) { sum.lanes[lane] = sum.lanes[lane] + loadSome(at + i, left); });
+    if (added) {
+      const float* const more = added + (size_t)row * stride;
+      byLanes(width, [&](int lane, int i, int left) {
+        const Floats value = loadSome(at + i, left) + loadSome(more + i, left);
+        storeSome(at + i, value, left);
+        sum.lanes[lane] = sum.lanes[lane] + value;
+      });
+    } else {
+      byLanes(width, [&](int lane, int i, int left) { sum.lanes[lane] = sum.lanes[lane] + loadSome(at + i, left); });
+    }
     const Floats mean = all(sumOf(sum) / width);
     // The mean first, then the squares around it: subtracting two large numbers would lose digits.
     Four squares;
     byLanes(width, [&](int lane, int i, int left) {
+      __builtin_prefetch(at + kNormRowsAhead * stride + i, 1);
       const Floats centred = keepFirst(loadSome(at + i, left) - mean, left, all(0));
       squares.lanes[lane] = fma(centred, centred, squares.lanes[lane]);
     });
@@ -105,36 +123,47 @@ void embed(const Network& network, int32_t word, int position, int32_t type, flo
   }
 }
 
-// Rows of a matrix ahead that are fetched meanwhile: a row of 768 floats by one text takes a tenth of the time that memory does.
+// Rows of a matrix ahead that are fetched meanwhile: a row of 768 weights by one text takes a tenth of the time that memory does.
 constexpr int kRowsAhead = 8;
 
-// Products of `rows` rows with one row of a matrix.
+// Calls function(number) for 0 to count − 1, each a constant: GCC 12 leaves in memory what a loop numbers, unrolled or not.
+template <int count, typename Function>
+inline __attribute__((always_inline)) void forEach(Function&& function) {
+  if constexpr (count > 0) {
+    forEach<count - 1>(function);
+    function(std::integral_constant<int, count - 1>());
+  }
+}
+
+// Products of `rows` rows with one row of a matrix, of `stride` weights.
 template <int rows>
-inline void dots(const float* input, int stride, const float* weights, float bias, int count, float* output, int outputStride) {
+inline void dots(const float* input, int inputStride, const uint16_t* weights, int stride, float bias, int count, float* output, int outputStride) {
   Four sums[rows];
-  byLanes(count, [&](int lane, int i, int left) {
-    const Floats weight = loadSome(weights + i, left);
-    __builtin_prefetch(weights + (size_t)kRowsAhead * count + i);
-#pragma GCC unroll 4
-    for (int row = 0; row < rows; row++) {
-      sums[row].lanes[lane] = fma(loadSome(input + (size_t)row * stride + i, left), weight, sums[row].lanes[lane]);
-    }
+  byLanes(count, [&](int lane, int i, int left) __attribute__((always_inline)) {
+    const Floats weight = fromHalves(weights + i);
+    if (lane % 2 == 0) __builtin_prefetch(weights + (size_t)kRowsAhead * stride + i);
+    forEach<rows>([&](auto row) __attribute__((always_inline)) {
+      sums[row].lanes[lane] = fma(loadSome(input + (size_t)row * inputStride + i, left), weight, sums[row].lanes[lane]);
+    });
   });
-#pragma GCC unroll 4
-  for (int row = 0; row < rows; row++) output[(size_t)row * outputStride] = sumOf(sums[row]) + bias;
+  forEach<rows>([&](auto row) { output[(size_t)row * outputStride] = sumOf(sums[row]) + bias; });
 }
 
 // Outputs [first, end) of a product in floats. Each row of the matrix goes by all rows of the input, as it is the larger of the two.
-void dense(const FloatLinear& linear, const float* input, int stride, int rows, int first, int end, float* output, int outputStride) {
+void dense(const FloatLinear& linear, const float* input, int inputStride, int rows, int first, int end, float* output, int outputStride) {
   constexpr int kTogether = 4;
+  const int stride = halvesStride(linear.inputs);
   for (int i = first; i < end; i++) {
-    const float* weights = linear.weights + (size_t)i * linear.inputs;
+    const auto some = [&](auto count, int row) {
+      dots<count>(input + (size_t)row * inputStride, inputStride, linear.weights + (size_t)i * stride, stride, linear.bias[i], linear.inputs,
+                  output + (size_t)row * outputStride + i, outputStride);
+    };
     int row = 0;
-    for (; row + kTogether <= rows; row += kTogether) {
-      dots<kTogether>(input + (size_t)row * stride, stride, weights, linear.bias[i], linear.inputs, output + (size_t)row * outputStride + i, outputStride);
-    }
-    for (; row < rows; row++) {
-      dots<1>(input + (size_t)row * stride, stride, weights, linear.bias[i], linear.inputs, output + (size_t)row * outputStride + i, outputStride);
+    for (; row + kTogether <= rows; row += kTogether) some(std::integral_constant<int, kTogether>(), row);
+    switch (rows - row) {
+      case 1: some(std::integral_constant<int, 1>(), row); break;
+      case 2: some(std::integral_constant<int, 2>(), row); break;
+      case 3: some(std::integral_constant<int, 3>(), row); break;
     }
   }
 }

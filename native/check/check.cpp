@@ -58,8 +58,8 @@ std::shared_ptr<const Model> randomModel(const Shape& shape, Source& source) {
   network.positions = source.some((size_t)shape.maxTokens * shape.hidden, 0, 0.3f);
   if (shape.types) network.types = source.some((size_t)2 * shape.hidden, 0, 0.3f);
   network.embeddingNorm = source.norm(shape.hidden);
-  network.headDense = {shape.hidden, shape.hidden, source.some((size_t)shape.hidden * shape.hidden, 0, 0.05f), source.some(shape.hidden, 0, 0.1f)};
-  network.classifier = {shape.hidden, shape.labels, source.some((size_t)shape.labels * shape.hidden, 0, 0.1f), source.some(shape.labels, 0, 0.1f)};
+  const FloatMatrix headDense = {shape.hidden, shape.hidden, source.some((size_t)shape.hidden * shape.hidden, 0, 0.05f), source.some(shape.hidden, 0, 0.1f)};
+  const FloatMatrix classifier = {shape.labels, shape.hidden, source.some((size_t)shape.labels * shape.hidden, 0, 0.1f), source.some(shape.labels, 0, 0.1f)};
   network.headActivation = shape.head;
   std::vector<QuantisedLayer> layers;
   for (int i = 0; i < shape.layers; i++) {
@@ -67,7 +67,7 @@ std::shared_ptr<const Model> randomModel(const Shape& shape, Source& source) {
                       source.matrix(shape.intermediate, shape.hidden), source.matrix(shape.hidden, shape.intermediate),
                       source.norm(shape.hidden), source.norm(shape.hidden)});
   }
-  return std::make_shared<const Model>(network, layers);
+  return std::make_shared<const Model>(network, layers, headDense, classifier);
 }
 
 struct Text {
