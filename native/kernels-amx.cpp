@@ -88,7 +88,7 @@ void storeTile(const uint8_t* input, size_t stride, int rows, const int8_t* pane
 #include "attention.hpp"
 
 const valence::Kernels* valence::amxKernels() {
-  static const Kernels kernels = {"amx", linear, attentionScratchBytes, attention, normalise, quantise, embed, dense};
+  static const Kernels kernels = {"amx", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

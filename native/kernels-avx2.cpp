@@ -64,7 +64,7 @@ inline void tile(const uint8_t* input, size_t stride, int rows, const int8_t* pa
 #include "attention.hpp"
 
 const valence::Kernels* valence::avx2Kernels() {
-  static const Kernels kernels = {"avx2", linear, attentionScratchBytes, attention, normalise, quantise, embed, dense};
+  static const Kernels kernels = {"avx2", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

@@ -141,7 +141,7 @@ inline __attribute__((always_inline)) void tile(const uint8_t* input, size_t str
 #include "attention.hpp"
 
 const valence::Kernels* valence::avx512VnniKernels() {
-  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, normalise, quantise, embed, dense};
+  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

@@ -50,6 +50,9 @@ struct Kernels {
                     int quantisedStride, float* scales);
   void (*quantise)(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride,
                    float* scales);
+  // The same in two, for some columns of whole rows: their largest magnitudes, and then, with those of the whole rows, their numbers.
+  void (*findLargest)(const float* input, int width, int stride, int rows, float* largest);
+  void (*quantiseSome)(const float* input, int width, int stride, int rows, const float* largest, uint8_t* quantised, int quantisedStride, float* scales);
   // output[d] = word · scale + position (+ type), d < hidden
   void (*embed)(const Network& network, int32_t word, int position, int32_t type, float* output);
   // output[row, i] = Σ input[row, k] · weights[i, k] + bias[i], first ≤ i < end

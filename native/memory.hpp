@@ -17,12 +17,13 @@ struct Freed {
 template <typename T>
 using Array = std::unique_ptr<T[], Freed>;
 
-// Zeroed, on cache lines; large arrays on huge pages where the system has them, for the weights are read end to end.
+// Zeroed, on cache lines; large arrays on huge pages where the system has them: weights are read end to end, and a column of a pack's rows
+// is in as many small pages as there are rows (packs 0.6% slower, 512 tokens 0.9%).
 template <typename T>
 Array<T> zeroed(size_t count) {
-  constexpr size_t kHugePage = 2u << 20, kLine = 64;
+  constexpr size_t kHugePage = 2u << 20, kLine = 64, kLarge = kHugePage / 4;
   const size_t bytes = count * sizeof(T) + kLine;
-  const size_t unit = bytes >= kHugePage ? kHugePage : kLine;
+  const size_t unit = bytes >= kLarge ? kHugePage : kLine;
   const size_t size = (bytes + unit - 1) / unit * unit;
   void* memory = aligned_alloc(unit, size);
   if (!memory) throw std::bad_alloc();

@@ -14,8 +14,8 @@ namespace {
 constexpr int kBlockRows = 48;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
-// A chunk of a product does about this many multiplications, some 15 µs of them: taking it costs a trip between two cores.
-constexpr int64_t kChunkProducts = 1 << 23;
+// A chunk of a product does about this many multiplications, some 30 to 50 µs of them: taking it costs a trip between two cores.
+constexpr int64_t kChunkProducts = 1 << 24;
 
 // Rows of the head's float matrix in a chunk.
 constexpr int kHeadRows = 32;
@@ -67,6 +67,7 @@ struct Pass {
   const int stride = roundUp(hidden, kPanelColumns);              // of x and context
   const int quantisedStride = roundUp(hidden, kInputStep);
   const int expandedStride = roundUp(network.intermediate, kPanelColumns);
+  const int quantisedExpandedStride = roundUp(network.intermediate, kInputStep);
   const int headWidth = hidden / network.heads;
   const int columns = headColumns(network);
   const int headStride = 3 * columns;  // of a head's queries, keys and values together
@@ -107,6 +108,34 @@ struct Pass {
       });
     }
 
+    // The product's rows in `expanded`, and quantised in `quantisedExpanded`. Each thread looks at the columns that it made, and so reads
+    // none of another core's but each row's largest of each chunk.
+    void productAsBytes(const Panels& panels, const LinearCall& call, const Panels& next, Scratch& scratch) {
+      const auto inChunk = [&](int chunk, auto&& function) {
+        const int from = chunk * panels.inChunk, end = std::min(from + panels.inChunk, panels.end);
+        function(from * kPanelColumns, (end - from) * kPanelColumns);
+      };
+      float* const largest = scratch.largest.get();  // [chunk, kBlockRows]
+      pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
+        LinearCall part = call;
+        part.after = panelAfter(panels, turn, next);
+        inChunk(turn.chunk, [&](int column, int width) {
+          pass.kernels.linear(part, column / kPanelColumns, (column + width) / kPanelColumns);
+          pass.kernels.findLargest(call.output + column, width, call.outputStride, call.rows, largest + turn.chunk * kBlockRows);
+        });
+      });
+      pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
+        float ofRows[kBlockRows] = {}, scales[kBlockRows];
+        for (int chunk = 0; chunk < panels.chunks(); chunk++)
+          for (int row = 0; row < call.rows; row++) ofRows[row] = std::max(ofRows[row], largest[chunk * kBlockRows + row]);
+        const int stride = pass.quantisedExpandedStride;
+        inChunk(turn.chunk, [&](int column, int width) {
+          pass.kernels.quantiseSome(call.output + column, width, call.outputStride, call.rows, ofRows, scratch.quantisedExpanded.get() + column, stride, scales);
+        });
+        if (turn.chunk == 0) std::copy_n(scales, call.rows, scratch.expandedScales.get());
+      });
+    }
+
     template <typename Function>
     void byRows(int rows, Function&& function) {
       const int some = chunkSize(rows, kChunkRows);
@@ -125,6 +154,12 @@ struct Pass {
       LinearCall whole = call;
       whole.after = next.linear ? next.ofChunk(0) : nullptr;
       pass.kernels.linear(whole, panels.first, panels.end);
+    }
+
+    void productAsBytes(const Panels& panels, const LinearCall& call, const Panels& next, Scratch& scratch) {
+      product(panels, call, next);
+      pass.kernels.quantise(call.output, pass.network.intermediate, call.outputStride, call.rows, scratch.quantisedExpanded.get(),
+                            pass.quantisedExpandedStride, scratch.expandedScales.get());
     }
 
     template <typename Function>
@@ -155,18 +190,21 @@ struct Pass {
     });
   }
 
-  // → x [tokens, hidden]
+  // → x [tokens, hidden], normalised
   void embed() {
     at.starts.clear();
-    for (int text = 0, start = 0; text < pack.texts; start += pack.lengths[text++]) at.starts.push_back(start);
-    team.share(pack.texts, thread, [&](const Team::Turn& turn) {
-      const int text = turn.chunk;
-      for (int position = 0; position < pack.lengths[text]; position++) {
-        const int token = at.starts[text] + position;
-        kernels.embed(network, pack.ids[token], position, pack.typeIds[token], at.x.get() + (size_t)token * stride);
+    for (int text = 0, start = 0; text < pack.texts; start += pack.lengths[text++]) {
+      at.starts.push_back(start);
+      for (int position = 0; position < pack.lengths[text]; position++) at.places[start + position] = position;
+    }
+    const int some = chunkSize(pack.tokens, kChunkRows);
+    team.share(chunksOf(pack.tokens, some), thread, [&](const Team::Turn& turn) {
+      const int from = turn.chunk * some, end = std::min(from + some, pack.tokens);
+      for (int token = from; token < end; token++) {
+        kernels.embed(network, pack.ids[token], at.places[token], pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
+      normalise(Alone{*this}, network.embeddingNorm, this->some(allRows(), from, end - from), nullptr);
     });
-    normalise(Together{*this}, network.embeddingNorm, allRows(), nullptr);
   }
 
   // All heads' panels, in chunks of whole heads. The first that is read of a head is of its queries, or of its keys.
@@ -248,13 +286,9 @@ struct Pass {
   // @param next what is multiplied after it
   template <typename How>
   void feedForward(How how, const Layer& layer, const Rows& rows, Scratch& scratch, const Panels& next) {
-    const Panels expand = panelsOf(layer.expand, rows.count), contract = panelsOf(layer.contract, rows.count);
-    how.product(expand, {&layer.expand, rows.quantised, rows.scales, rows.count, scratch.expanded.get(), expandedStride, Then::gelu}, contract);
-    const int width = layer.contract.inputs;
-    how.byRows(rows.count, [&](int from, int count) {
-      kernels.quantise(scratch.expanded.get() + (size_t)from * expandedStride, network.intermediate, expandedStride, count,
-                       scratch.quantisedExpanded.get() + (size_t)from * width, width, scratch.expandedScales.get() + from);
-    });
+    const Panels contract = panelsOf(layer.contract, rows.count);
+    how.productAsBytes(panelsOf(layer.expand, rows.count),
+                       {&layer.expand, rows.quantised, rows.scales, rows.count, scratch.expanded.get(), expandedStride, Then::gelu}, contract, scratch);
     how.product(contract, {&layer.contract, scratch.quantisedExpanded.get(), scratch.expandedScales.get(), rows.count, rows.context, stride, Then::store}, next);
   }
 
@@ -346,6 +380,7 @@ void Workspace::reserve(const Network& network, int tokens) {
   firstQuery = zeroed<float>(rows * attended_);
   for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
   for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
+  places = zeroed<int32_t>(rows);
 }
 
 void Scratch::reserve(const Network& network, const Kernels& kernels) {
@@ -355,6 +390,7 @@ void Scratch::reserve(const Network& network, const Kernels& kernels) {
     expanded = zeroed<float>(rows * inner);
     quantisedExpanded = zeroed<uint8_t>(rows * inner);
     expandedScales = zeroed<float>(rows);
+    largest = zeroed<float>((size_t)inner / kPanelColumns * kBlockRows);
     inner_ = inner;
   }
   const size_t bytes = kernels.attentionScratchBytes(network.maxTokens, network.hidden / network.heads);

@@ -25,6 +25,7 @@ class Workspace {
   Array<uint8_t> quantised, quantisedContext, firstQuantised;
   Array<float> scales, contextScales, firstScales;
   std::vector<int> starts;  // [texts], each text's first token
+  Array<int32_t> places;    // [tokens], of each in its text
 
  private:
   int tokens_ = 0, width_ = 0, attended_ = 0;
@@ -38,6 +39,7 @@ class Scratch {
   Array<float> expanded;              // [a block's rows, intermediate]
   Array<uint8_t> quantisedExpanded;
   Array<float> expandedScales;
+  Array<float> largest;               // [chunks of the product, a block's rows]
   Array<char> attention;
 
  private:

@@ -21,10 +21,11 @@ inline void writeQuantised(const float* row, int width, float scale, uint8_t* qu
   if (i < width) storeBytes(quantised + i, toInts(loadSome(row + i, width - i) * inverse) + zero);
 }
 
-inline float scaleFor(Floats largest) {
-  const float scale = largestOf(largest) * (1.0f / 127.0f);
+inline float scaleFor(float largest) {
+  const float scale = largest * (1.0f / 127.0f);
   return scale > kSmallestScale ? scale : kSmallestScale;
 }
+inline float scaleFor(Floats largest) { return scaleFor(largestOf(largest)); }
 
 // Sums and largest values run in four registers side by side, since each addition takes four cycles. Their order is part of
 // the result: every kernel has the same.
@@ -54,13 +55,28 @@ inline __attribute__((always_inline)) void byLanes(int width, Step&& step) {
   if (i + 48 < width) step(3, i + 48, width - i - 48);
 }
 
+inline float largestOfRow(const float* row, int width) {
+  Four largest;
+  byLanes(width, [&](int lane, int i, int left) { largest.lanes[lane] = max(largest.lanes[lane], magnitude(loadSome(row + i, left))); });
+  return largestOf(largestOf(largest));
+}
+
 void quantise(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
     const float* at = input + (size_t)row * stride;
-    Four largest;
-    byLanes(width, [&](int lane, int i, int left) { largest.lanes[lane] = max(largest.lanes[lane], magnitude(loadSome(at + i, left))); });
-    scales[row] = scaleFor(largestOf(largest));
+    scales[row] = scaleFor(largestOfRow(at, width));
     writeQuantised(at, width, scales[row], quantised + (size_t)row * quantisedStride);
+  }
+}
+
+void findLargest(const float* input, int width, int stride, int rows, float* largest) {
+  for (int row = 0; row < rows; row++) largest[row] = largestOfRow(input + (size_t)row * stride, width);
+}
+
+void quantiseSome(const float* input, int width, int stride, int rows, const float* largest, uint8_t* quantised, int quantisedStride, float* scales) {
+  for (int row = 0; row < rows; row++) {
+    scales[row] = scaleFor(largest[row]);
+    writeQuantised(input + (size_t)row * stride, width, scales[row], quantised + (size_t)row * quantisedStride);
   }
 }
 

@@ -34,20 +34,19 @@ class Team {
   // @param chunks at most kMostChunks
   template <typename Function>
   void share(int chunks, int thread, Function&& function) {
+    // Nobody else needs to know.
+    if (chunks == 1) return function(Turn{0, thread, false, true});
     const Work work = [](void* context, const Turn& turn) { (*(Function*)context)(turn); };
     work_.store(work, std::memory_order_relaxed);
     context_.store((void*)&function, std::memory_order_relaxed);
     chunks_.store(chunks, std::memory_order_relaxed);
-    finished_.store(0, std::memory_order_relaxed);
+    helped_.store(0, std::memory_order_relaxed);
     step_++;
     left_.store(step_ << 2 * kCountBits | (uint64_t)chunks << kCountBits, std::memory_order_release);
-    int64_t since = now(), longestMicros = 0;
-    while (takeOne(thread, false)) {
-      const int64_t until = now();
-      longestMicros = std::max(longestMicros, until - since);
-      since = until;
-    }
-    awaitHelpers(chunks, std::max(kPatienceMicros, 2 * longestMicros));
+    const int64_t since = now();
+    int own = 0;
+    while (takeOne(thread, false)) own++;
+    awaitHelpers(chunks - own, since, own);
   }
 
   // Returns whether there was a chunk to do.
@@ -64,7 +63,7 @@ class Team {
       const uint64_t rest = helps ? left - (1ull << kCountBits) : left + 1;
       if (!left_.compare_exchange_weak(left, rest, std::memory_order_acq_rel)) continue;
       work(context, {helps ? end - 1 : next, thread, helps, end - next <= (isShared ? 2 : 1)});
-      finished_.fetch_add(1, std::memory_order_release);
+      if (helps) helped_.fetch_add(1, std::memory_order_release);
       return true;
     }
   }
@@ -81,14 +80,16 @@ class Team {
  private:
   static int64_t now() { return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch()).count(); }
 
-  void awaitHelpers(int chunks, int64_t patienceMicros) {
-    if (finished_.load(std::memory_order_acquire) == chunks) return;
-    const int64_t since = now();
-    for (int spins = 0; finished_.load(std::memory_order_acquire) != chunks; spins++) {
+  // @param began when the owner took the first of its `own` chunks
+  void awaitHelpers(int chunks, int64_t began, int own) {
+    if (helped_.load(std::memory_order_acquire) == chunks) return;
+    const int64_t since = now(), chunkMicros = own > 0 ? (since - began) / own : 0;
+    for (int spins = 0; helped_.load(std::memory_order_acquire) != chunks; spins++) {
       if (spins < kSpins) __builtin_ia32_pause();
       else sched_yield();
     }
-    if (const int64_t waitedMicros = now() - since; waitedMicros > patienceMicros) goOnAlone(waitedMicros);
+    const int64_t waitedMicros = now() - since;
+    if (waitedMicros > std::max(kPatienceMicros, kPatienceChunks * chunkMicros)) goOnAlone(waitedMicros);
   }
 
   void goOnAlone(int64_t waitedMicros) {
@@ -98,9 +99,10 @@ class Team {
     aloneUntil_.store(from + aloneMicros_, std::memory_order_relaxed);
   }
 
-  // Most chunks take some microseconds. One that takes this long, and twice as long as any of the owner's own, is on a thread that
-  // lost its core.
+  // Most chunks take some microseconds. One that takes this long, and some times as long as one of the owner's own in the mean, is on a
+  // thread that lost its core.
   static constexpr int64_t kPatienceMicros = 300;
+  static constexpr int64_t kPatienceChunks = 3;
   // Two threads are twice as fast as one, so being alone for three times the wait costs about as much as that did.
   static constexpr int64_t kAloneWaits = 3;
   // Long enough that such waits are rare, short enough that a core that is free again is soon used.
@@ -111,11 +113,12 @@ class Team {
   // The step's number, and which of its chunks are left: from the lowest bits up, the first of them and the one past their
   // last. All in one word, so that no chunk is taken of a step that is over.
   alignas(64) std::atomic<uint64_t> left_{0};
-  alignas(64) std::atomic<int> finished_{0};
+  alignas(64) std::atomic<int> helped_{0};  // chunks that helpers are done with
   std::atomic<Work> work_{nullptr};
   std::atomic<void*> context_{nullptr};
   std::atomic<int> chunks_{0};
-  std::atomic<bool> active_{false};
+  // Helpers look at these all the time, so they lie apart from what the owner writes at every step.
+  alignas(64) std::atomic<bool> active_{false};
   std::atomic<int64_t> aloneUntil_{0};
   int64_t aloneMicros_ = 0;
   uint64_t step_ = 0;
