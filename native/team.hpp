@@ -102,7 +102,7 @@ class Team {
   // Most chunks take some microseconds. One that takes this long, and some times as long as one of the owner's own in the mean, is on a
   // thread that lost its core.
   static constexpr int64_t kPatienceMicros = 300;
-  static constexpr int64_t kPatienceChunks = 3;
+  static constexpr int64_t kPatienceChunks = 2;
   // Two threads are twice as fast as one, so being alone for three times the wait costs about as much as that did.
   static constexpr int64_t kAloneWaits = 3;
   // Long enough that such waits are rare, short enough that a core that is free again is soon used.
