@@ -7,10 +7,6 @@ namespace valence {
 
 namespace {
 
-size_t panelBytes(const QuantisedMatrix& matrix, int outputs) { return (size_t)roundUp(matrix.columns, kInputStep) * outputs; }
-
-int outputsOf(const QuantisedMatrix& matrix) { return roundUp(matrix.rows, kPanelColumns); }
-
 // A float in 16 bits (IEEE 754's binary16), to the nearest, ties to even; what is too large is as large as can be.
 uint16_t halfOf(float value) {
   constexpr float kLargest = 65504, kSmallestNormal = 1.0f / (1 << 14), kSteps = 1 << 24;
@@ -24,6 +20,10 @@ uint16_t halfOf(float value) {
   memcpy(&bits, &size, sizeof bits);
   return sign | (uint16_t)(((bits + 0xfff + (bits >> 13 & 1)) >> 13) - kExponents);
 }
+
+size_t panelBytes(const QuantisedMatrix& matrix, int outputs) { return (size_t)roundUp(matrix.columns, kInputStep) * outputs; }
+
+int outputsOf(const QuantisedMatrix& matrix) { return roundUp(matrix.rows, kPanelColumns); }
 
 size_t panelBytes(const QuantisedMatrix& matrix) { return panelBytes(matrix, outputsOf(matrix)); }
 

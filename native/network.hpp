@@ -37,7 +37,7 @@ struct Norm {
 };
 
 // The few products after the last layer, in floats. Weights are floats of 16 bits (binary16): a pass reads all of them for a few texts,
-// and waits for them longer than it multiplies. They are rounded by 2^-12 at most, which no score with 8 bits before it shows.
+// and waits for them longer than it multiplies. That rounds each by 2^-12 of itself at most; docs/decisions/0004 has what scores make of it.
 struct FloatLinear {
   int inputs = 0, outputs = 0;
   const uint16_t* weights = nullptr;  // [outputs, halvesStride(inputs)], behind `inputs` 0

@@ -35,7 +35,9 @@ struct Panels {
   int inChunk = 1;
 
   int chunks() const { return chunksOf(end - first, inChunk); }
-  const int8_t* ofChunk(int chunk) const { return linear->panels + (size_t)(first + chunk * inChunk) * linear->inputs * kPanelColumns; }
+  int firstOf(int chunk) const { return first + chunk * inChunk; }
+  int endOf(int chunk) const { return std::min(firstOf(chunk) + inChunk, end); }
+  const int8_t* ofChunk(int chunk) const { return linear->panels + (size_t)firstOf(chunk) * linear->inputs * kPanelColumns; }
 };
 
 // What a head makes of a row.
@@ -100,38 +102,28 @@ struct Pass {
 
     // @param next what is multiplied after it
     void product(const Panels& panels, const LinearCall& call, const Panels& next) {
-      pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
-        LinearCall part = call;
-        part.after = panelAfter(panels, turn, next);
-        const int from = panels.first + turn.chunk * panels.inChunk;
-        pass.kernels.linear(part, from, std::min(from + panels.inChunk, panels.end));
-      });
+      pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) { productOfChunk(panels, call, turn, next); });
     }
 
     // The product's rows in `expanded`, and quantised in `quantisedExpanded`. Each thread looks at the columns that it made, and so reads
     // none of another core's but each row's largest of each chunk.
     void productAsBytes(const Panels& panels, const LinearCall& call, const Panels& next, Scratch& scratch) {
-      const auto inChunk = [&](int chunk, auto&& function) {
-        const int from = chunk * panels.inChunk, end = std::min(from + panels.inChunk, panels.end);
-        function(from * kPanelColumns, (end - from) * kPanelColumns);
-      };
+      const int stride = pass.quantisedExpandedStride;
+      const auto columnOf = [&](int chunk) { return panels.firstOf(chunk) * kPanelColumns; };
+      const auto widthOf = [&](int chunk) { return panels.endOf(chunk) * kPanelColumns - columnOf(chunk); };
       float* const largest = scratch.largest.get();  // [chunk, kBlockRows]
       pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
-        LinearCall part = call;
-        part.after = panelAfter(panels, turn, next);
-        inChunk(turn.chunk, [&](int column, int width) {
-          pass.kernels.linear(part, column / kPanelColumns, (column + width) / kPanelColumns);
-          pass.kernels.findLargest(call.output + column, width, call.outputStride, call.rows, largest + turn.chunk * kBlockRows);
-        });
+        productOfChunk(panels, call, turn, next);
+        pass.kernels.findLargest(call.output + columnOf(turn.chunk), widthOf(turn.chunk), call.outputStride, call.rows,
+                                 largest + turn.chunk * kBlockRows);
       });
       pass.team.share(panels.chunks(), pass.thread, [&](const Team::Turn& turn) {
         float ofRows[kBlockRows] = {}, scales[kBlockRows];
         for (int chunk = 0; chunk < panels.chunks(); chunk++)
           for (int row = 0; row < call.rows; row++) ofRows[row] = std::max(ofRows[row], largest[chunk * kBlockRows + row]);
-        const int stride = pass.quantisedExpandedStride;
-        inChunk(turn.chunk, [&](int column, int width) {
-          pass.kernels.quantiseSome(call.output + column, width, call.outputStride, call.rows, ofRows, scratch.quantisedExpanded.get() + column, stride, scales);
-        });
+        const int column = columnOf(turn.chunk);
+        pass.kernels.quantiseSome(call.output + column, widthOf(turn.chunk), call.outputStride, call.rows, ofRows,
+                                  scratch.quantisedExpanded.get() + column, stride, scales);
         if (turn.chunk == 0) std::copy_n(scales, call.rows, scratch.expandedScales.get());
       });
     }
@@ -143,6 +135,13 @@ struct Pass {
         const int from = turn.chunk * some;
         function(from, std::min(some, rows - from));
       });
+    }
+
+   private:
+    void productOfChunk(const Panels& panels, const LinearCall& call, const Team::Turn& turn, const Panels& next) {
+      LinearCall part = call;
+      part.after = panelAfter(panels, turn, next);
+      pass.kernels.linear(part, panels.firstOf(turn.chunk), panels.endOf(turn.chunk));
     }
   };
 

@@ -61,11 +61,17 @@ inline float largestOfRow(const float* row, int width) {
   return largestOf(largestOf(largest));
 }
 
+// Returns the scale.
+inline float quantiseRow(const float* row, int width, float largest, uint8_t* quantised) {
+  const float scale = scaleFor(largest);
+  writeQuantised(row, width, scale, quantised);
+  return scale;
+}
+
 void quantise(const float* input, int width, int stride, int rows, uint8_t* quantised, int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
     const float* at = input + (size_t)row * stride;
-    scales[row] = scaleFor(largestOfRow(at, width));
-    writeQuantised(at, width, scales[row], quantised + (size_t)row * quantisedStride);
+    scales[row] = quantiseRow(at, width, largestOfRow(at, width), quantised + (size_t)row * quantisedStride);
   }
 }
 
@@ -75,8 +81,7 @@ void findLargest(const float* input, int width, int stride, int rows, float* lar
 
 void quantiseSome(const float* input, int width, int stride, int rows, const float* largest, uint8_t* quantised, int quantisedStride, float* scales) {
   for (int row = 0; row < rows; row++) {
-    scales[row] = scaleFor(largest[row]);
-    writeQuantised(input + (size_t)row * stride, width, scales[row], quantised + (size_t)row * quantisedStride);
+    scales[row] = quantiseRow(input + (size_t)row * stride, width, largest[row], quantised + (size_t)row * quantisedStride);
   }
 }
 
@@ -114,8 +119,7 @@ void normalise(float* x, const float* added, const Norm& norm, float epsilon, in
       largest.lanes[lane] = max(largest.lanes[lane], magnitude(keepFirst(value, left, all(0))));
       storeSome(at + i, value, left);
     });
-    scales[row] = scaleFor(largestOf(largest));
-    writeQuantised(at, width, scales[row], quantised + (size_t)row * quantisedStride);
+    scales[row] = quantiseRow(at, width, largestOf(largestOf(largest)), quantised + (size_t)row * quantisedStride);
   }
 }
 
