@@ -283,7 +283,7 @@ void attention(const AttentionCall& call, void* memory) {
   for (int first = 0, rows; first < call.queryCount; first += rows) {
     rows = rowsOfTile(call.queryCount - first);
     expectOutput(call, first, rows);
-    quantise(call.queries + (size_t)first * call.queryStride, call.width, call.queryStride, rows, at.queries, at.inner,
+    quantise(call.queries + (size_t)first * call.stride, call.width, call.stride, rows, at.queries, at.inner,
              at.queryScales);
     scoreRows(call, at, rows);
     softmaxRows(call, at, rows);

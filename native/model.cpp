@@ -95,12 +95,12 @@ Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, F
 }
 
 FloatLinear Model::halved(const FloatMatrix& matrix) {
-  const int stride = halvesStride(matrix.columns);
-  halves_.push_back(zeroed<uint16_t>((size_t)matrix.rows * stride));
+  halves_.push_back(zeroed<uint16_t>((size_t)roundUp(matrix.rows, 16) * matrix.columns));
   uint16_t* const weights = halves_.back().get();
   for (int row = 0; row < matrix.rows; row++) {
     const float* const from = matrix.weights + (size_t)row * matrix.columns;
-    std::transform(from, from + matrix.columns, weights + (size_t)row * stride, halfOf);
+    uint16_t* const to = weights + (size_t)(row / 16) * matrix.columns * 16 + row % 16;
+    for (int column = 0; column < matrix.columns; column++) to[(size_t)column * 16] = halfOf(from[column]);
   }
   return {matrix.columns, matrix.rows, weights, matrix.bias};
 }

@@ -40,12 +40,9 @@ struct Norm {
 // and waits for them longer than it multiplies. That rounds each by 2^-12 of itself at most; docs/decisions/0004 has what scores make of it.
 struct FloatLinear {
   int inputs = 0, outputs = 0;
-  const uint16_t* weights = nullptr;  // [outputs, halvesStride(inputs)], behind `inputs` 0
+  const uint16_t* weights = nullptr;  // [outputs / 16][inputs][16]; where an output is not there, 0
   const float* bias = nullptr;     // [outputs]
 };
-
-// Whole registers of 16 bits, so that a row is read without masks.
-inline int halvesStride(int inputs) { return roundUp(inputs, 16); }
 
 struct Layer {
   // A head's queries, its keys and its values, then the next head's, each in whole panels.

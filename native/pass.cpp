@@ -14,6 +14,9 @@ namespace {
 constexpr int kBlockRows = 48;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
+// A chunk's first words are waited for, and the others fetched meanwhile.
+constexpr int kTokensAhead = 2;
+constexpr int kLineBytes = 64;
 // A chunk of a product does about this many multiplications, some 30 to 50 µs of them: taking it costs a trip between two cores.
 constexpr int64_t kChunkProducts = 1 << 24;
 
@@ -77,7 +80,7 @@ struct Pass {
   // A thread's own memory, which it makes room in itself; null where there is none.
   Scratch* scratchOf(int thread) {
     try {
-      scratches[thread].reserve(network, kernels);
+      scratches[thread].reserve(network, kernels, pack.tokens);
       return &scratches[thread];
     } catch (const std::bad_alloc&) {
       outOfMemory = true;
@@ -189,6 +192,12 @@ struct Pass {
     });
   }
 
+  // Words lie anywhere in a matrix that no cache holds.
+  void expectWord(int32_t word) {
+    const int8_t* const row = network.words + (size_t)word * hidden;
+    for (int i = 0; i < hidden; i += kLineBytes) __builtin_prefetch(row + i);
+  }
+
   // → x [tokens, hidden], normalised
   void embed() {
     at.starts.clear();
@@ -200,6 +209,7 @@ struct Pass {
     team.share(chunksOf(pack.tokens, some), thread, [&](const Team::Turn& turn) {
       const int from = turn.chunk * some, end = std::min(from + some, pack.tokens);
       for (int token = from; token < end; token++) {
+        if (token + kTokensAhead < end) expectWord(pack.ids[token + kTokensAhead]);
         kernels.embed(network, pack.ids[token], at.places[token], pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
       normalise(Alone{*this}, network.embeddingNorm, this->some(allRows(), from, end - from), nullptr);
@@ -223,7 +233,7 @@ struct Pass {
       const int from = turn.chunk * heads, end = std::min(from + heads, network.heads);
       for (int head = from; head < end; head++) {
         const int8_t* const ofNext = panels.ofChunk(turn.chunk) + (size_t)(head + 1 - from) * headStride * panels.linear->inputs;
-        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), scratch->attention.get());
+        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), *scratch);
       }
     });
   }
@@ -240,32 +250,30 @@ struct Pass {
     return parts;
   }
 
-  void project(const Linear& linear, const uint8_t* quantised, const float* scales, int rows, float* output, int outputStride, const int8_t* after) {
-    kernels.linear({&linear, quantised, scales, rows, output, outputStride, Then::store, after}, 0, linear.outputs / kPanelColumns);
+  // @param output where a head's rows have what these parts make
+  void project(const Linear& parts, const uint8_t* quantised, const float* scales, int rows, float* output, const int8_t* after) {
+    kernels.linear({&parts, quantised, scales, rows, output, headStride, Then::store, after}, 0, parts.outputs / kPanelColumns);
   }
 
-  // A head's attention in every text, of all its tokens or of the first.
-  void attendTexts(int head, const float* queries, int queryStride, bool firstTokensOnly, void* scratch) {
+  // A head's attention in every text, of all its tokens or of the first; their queries are then the first rows'.
+  void attendTexts(int head, bool firstTokensOnly, const Scratch& scratch) {
+    const float* const rows = scratch.queryKeyValue.get();
     for (int text = 0; text < pack.texts; text++) {
       const int start = at.starts[text], row = firstTokensOnly ? text : start;
-      const float* const ofText = ofHead(head) + (size_t)start * headStride;
+      const float* const ofText = rows + (size_t)start * headStride;
       AttentionCall call;
-      call.queries = queries + (size_t)row * queryStride;
+      call.queries = rows + (size_t)row * headStride + queries * columns;
       call.keys = ofText + keys * columns;
       call.values = ofText + values * columns;
       call.queryCount = firstTokensOnly ? 1 : pack.lengths[text];
       call.tokens = pack.lengths[text];
       call.width = headWidth;
-      call.queryStride = queryStride;
       call.stride = headStride;
       call.output = at.context.get() + (size_t)row * stride + head * headWidth;
       call.outputStride = stride;
-      kernels.attention(call, scratch);
+      kernels.attention(call, scratch.attention.get());
     }
   }
-
-  // A head's queries, keys and values [tokens, headStride].
-  float* ofHead(int head) { return at.queryKeyValue.get() + (size_t)head * pack.tokens * headStride; }
 
   // x + context · W → x, normalised
   template <typename How>
@@ -321,9 +329,9 @@ struct Pass {
   }
 
   void fullLayer(const Layer& layer, const Panels& next) {
-    byHeads(panelsOfHeads(layer, queries), panelsOf(layer.attentionOutput, pack.tokens), [&](int head, const int8_t* after, void* scratch) {
-      project(partsOf(layer, head, queries, 3), at.quantised.get(), at.scales.get(), pack.tokens, ofHead(head), headStride, after);
-      attendTexts(head, ofHead(head), headStride, false, scratch);
+    byHeads(panelsOfHeads(layer, queries), panelsOf(layer.attentionOutput, pack.tokens), [&](int head, const int8_t* after, Scratch& scratch) {
+      project(partsOf(layer, head, queries, 3), at.quantised.get(), at.scales.get(), pack.tokens, scratch.queryKeyValue.get(), after);
+      attendTexts(head, false, scratch);
     });
     afterAttention(layer, allRows(), next);
   }
@@ -337,12 +345,12 @@ struct Pass {
       std::copy_n(at.quantised.get() + from * quantisedStride, quantisedStride, at.firstQuantised.get() + (size_t)text * quantisedStride);
       at.firstScales[text] = at.scales[from];
     }
-    byHeads(panelsOfHeads(layer, keys), panelsOf(layer.attentionOutput, pack.texts), [&](int head, const int8_t* after, void* scratch) {
+    byHeads(panelsOfHeads(layer, keys), panelsOf(layer.attentionOutput, pack.texts), [&](int head, const int8_t* after, Scratch& scratch) {
       const Linear ofQueries = partsOf(layer, head, queries, 1);
-      project(partsOf(layer, head, keys, 2), at.quantised.get(), at.scales.get(), pack.tokens, ofHead(head) + keys * columns, headStride, ofQueries.panels);
-      float* const firstQueries = at.firstQuery.get() + (size_t)head * pack.texts * columns;
-      project(ofQueries, at.firstQuantised.get(), at.firstScales.get(), pack.texts, firstQueries, columns, after);
-      attendTexts(head, firstQueries, columns, true, scratch);
+      float* const rows = scratch.queryKeyValue.get();
+      project(partsOf(layer, head, keys, 2), at.quantised.get(), at.scales.get(), pack.tokens, rows + keys * columns, ofQueries.panels);
+      project(ofQueries, at.firstQuantised.get(), at.firstScales.get(), pack.texts, rows + queries * columns, after);
+      attendTexts(head, true, scratch);
     });
     afterAttention(layer, firstRows(), {});
   }
@@ -368,21 +376,18 @@ struct Pass {
 void Workspace::reserve(const Network& network, int tokens) {
   // Rows serve as inputs and as outputs, and the step of the inputs is a multiple of a panel.
   static_assert(kInputStep % kPanelColumns == 0);
-  const int width = roundUp(network.hidden, kInputStep), attended = network.heads * headColumns(network);
-  if (tokens <= tokens_ && width <= width_ && attended <= attended_) return;
+  const int width = roundUp(network.hidden, kInputStep);
+  if (tokens <= tokens_ && width <= width_) return;
   tokens_ = std::max(tokens, tokens_);
   width_ = std::max(width, width_);
-  attended_ = std::max(attended, attended_);
   const size_t rows = tokens_ + kSpareRows;
   for (Array<float>* floats : {&x, &context, &firstX, &pooled}) *floats = zeroed<float>(rows * width_);
-  queryKeyValue = zeroed<float>(rows * 3 * attended_);
-  firstQuery = zeroed<float>(rows * attended_);
   for (Array<uint8_t>* bytes : {&quantised, &quantisedContext, &firstQuantised}) *bytes = zeroed<uint8_t>(rows * width_);
   for (Array<float>* floats : {&scales, &contextScales, &firstScales}) *floats = zeroed<float>(rows);
   places = zeroed<int32_t>(rows);
 }
 
-void Scratch::reserve(const Network& network, const Kernels& kernels) {
+void Scratch::reserve(const Network& network, const Kernels& kernels, int tokens) {
   const int inner = roundUp(network.intermediate, kInputStep);
   if (inner > inner_) {
     constexpr size_t rows = kBlockRows + kSpareRows;
@@ -391,6 +396,12 @@ void Scratch::reserve(const Network& network, const Kernels& kernels) {
     expandedScales = zeroed<float>(rows);
     largest = zeroed<float>((size_t)inner / kPanelColumns * kBlockRows);
     inner_ = inner;
+  }
+  const int columns = headColumns(network);
+  if (tokens > tokens_ || columns > columns_) {
+    tokens_ = std::max(tokens, tokens_);
+    columns_ = std::max(columns, columns_);
+    queryKeyValue = zeroed<float>((size_t)(tokens_ + kSpareRows) * 3 * columns_);
   }
   const size_t bytes = kernels.attentionScratchBytes(network.maxTokens, network.hidden / network.heads);
   if (bytes > attentionBytes_) {
@@ -402,7 +413,7 @@ void Scratch::reserve(const Network& network, const Kernels& kernels) {
 void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, std::vector<Scratch>& scratches, Team& team,
              int thread, float* logits) {
   workspace.reserve(network, pack.tokens);
-  scratches[thread].reserve(network, kernels);
+  scratches[thread].reserve(network, kernels, pack.tokens);
   Pass pass{network, kernels, pack, workspace, scratches, team, thread};
   pass.embed();
   const Layer* const last = network.layers + network.layerCount - 1;

@@ -20,30 +20,32 @@ class Workspace {
   // Makes room for a pack.
   void reserve(const Network& network, int tokens);
 
-  Array<float> x, queryKeyValue, context;
-  Array<float> firstX, firstQuery, pooled;
+  Array<float> x, context;
+  Array<float> firstX, pooled;
   Array<uint8_t> quantised, quantisedContext, firstQuantised;
   Array<float> scales, contextScales, firstScales;
   std::vector<int> starts;  // [texts], each text's first token
   Array<int32_t> places;    // [tokens], of each in its text
 
  private:
-  int tokens_ = 0, width_ = 0, attended_ = 0;
+  int tokens_ = 0, width_ = 0;
 };
 
 // What a thread needs for itself, whichever pass it works on.
 class Scratch {
  public:
-  void reserve(const Network& network, const Kernels& kernels);
+  // Makes room for a pack.
+  void reserve(const Network& network, const Kernels& kernels, int tokens);
 
   Array<float> expanded;              // [a block's rows, intermediate]
   Array<uint8_t> quantisedExpanded;
   Array<float> expandedScales;
   Array<float> largest;               // [chunks of the product, a block's rows]
+  Array<float> queryKeyValue;         // [tokens, those of one head]: the next head's go where a core has this one's at hand
   Array<char> attention;
 
  private:
-  int inner_ = 0;
+  int inner_ = 0, tokens_ = 0, columns_ = 0;
   size_t attentionBytes_ = 0;
 };
 

@@ -15,7 +15,7 @@ import { runSubject } from './node-subject.ts'
 const [folder = '', workloads = ''] = process.argv.slice(2)
 
 /** What the batcher takes for a pack while there is enough to choose from. */
-const PACK_TOKENS = 256
+const PACK_TOKENS = 384
 const LISTS_AT_ONCE = 4
 
 const config = readConfig({}, process.env)

@@ -127,7 +127,7 @@ export function createEngine(options: {
     maxWaiting: options.maxWaiting,
     maxWaitingTokens: options.maxWaitingTokens,
     pool: {
-      canTake: (modelId, lane) => pools.canTake(modelId, lane),
+      canTake: (modelId) => pools.canTake(modelId),
       run: (modelId, pack) => pools.run(modelId, pack),
     },
   })

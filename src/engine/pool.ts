@@ -21,8 +21,6 @@ export type Pool<Model = Network | OnnxFile> = {
   unload(modelId: string): Promise<void>
   /** whether a worker is there that has started */
   canRun(): boolean
-  /** how many packs may wait in it for a thread; `idle()` counts these places as well */
-  ahead: number
   /** how many more packs may be given now */
   idle(): number
   /** Runs a pack on an idle worker; call it only while `idle()` is not 0. */
@@ -144,7 +142,6 @@ export function createPool(
       await Promise.allSettled([...members].map((member) => ask(member, { type: 'unload', id: nextId++, modelId })))
     },
     canRun: () => [...members].some((member) => member.state !== 'starting'),
-    ahead: 0,
     idle: () => [...members].filter(isFree).length,
     async run(modelId, pack) {
       const member = [...members].find(isFree)

@@ -1,6 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { EncodedText, PackAnswer } from './backend.ts'
-import type { Lane } from './batcher.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import type { Addon } from './native/addon.ts'
 import { createNativePool } from './native/pool.ts'
@@ -50,8 +49,8 @@ export type Pools = {
   bytesHeld(size: ModelSize): number
   /** whether something is there that can run a text */
   canRun(): boolean
-  /** whether a pack of the model may be given now; one of the background leaves the place ahead of the threads to others */
-  canTake(modelId: string, lane?: Lane): boolean
+  /** whether a pack of the model may be given now */
+  canTake(modelId: string): boolean
   /** call it only while `canTake` */
   run(modelId: string, pack: EncodedText[]): Promise<PackAnswer[]>
   close(): Promise<void>
@@ -72,7 +71,7 @@ export function createPools(options: {
 }): Pools {
   const { backend, addon, threads, onFailure, onIdle } = options
   const native = backend === 'onnxruntime' ? undefined : openNative(backend, addon, threads, onIdle)
-  const poolOf = new Map<string, Pick<Pool, 'ahead' | 'idle' | 'run' | 'unload'>>()
+  const poolOf = new Map<string, Pick<Pool, 'idle' | 'run' | 'unload'>>()
   /** Only where a model needs it: each worker thread costs memory. */
   let workers: Pool | undefined
 
@@ -131,10 +130,7 @@ export function createPools(options: {
       return (form === 'network' ? bytes : 0) + threads * (bytes + workingBytes)
     },
     canRun: () => native !== undefined || (workers?.canRun() ?? false),
-    canTake(modelId, lane) {
-      const pool = poolOf.get(modelId)
-      return pool !== undefined && pool.idle() > (lane === 'background' ? pool.ahead : 0)
-    },
+    canTake: (modelId) => (poolOf.get(modelId)?.idle() ?? 0) > 0,
     run: (modelId, pack) => poolOf.get(modelId)!.run(modelId, pack),
     async close() {
       await Promise.all([native?.pool.close(), workers?.close()])

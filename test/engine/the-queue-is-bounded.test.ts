@@ -62,7 +62,7 @@ it('bounds the tokens that wait, and says so of a request that could never wait'
 it('packs texts of like length, the oldest first, and lets none starve', async () => {
   batcher = createBatcherOf({ maxWaiting: 100, maxWaitingTokens: 10_000 })
   const running = submit('a')
-  const lengths = [8, 200, 10, 16, 100, 32, 33]
+  const lengths = [8, 300, 10, 16, 100, 32, 33]
   const answers = Promise.all(lengths.map((length) => batcher.submit([ofLength(length)], new AbortController().signal)))
   const taken: number[][] = []
   await finishOne()
@@ -70,8 +70,8 @@ it('packs texts of like length, the oldest first, and lets none starve', async (
     taken.push(busy.pack.map(({ ids }) => ids.length))
     await finishOne()
   }
-  // 8 takes what has at most four times its tokens; then 200 is the oldest, with which 100 is too much for one pack.
-  expect(taken).toEqual([[8, 10, 16, 32], [200], [100, 33]])
+  // 8 takes what has at most four times its tokens; then 300 is the oldest, with which 100 is too much for one pack.
+  expect(taken).toEqual([[8, 10, 16, 32], [300], [100, 33]])
   await Promise.all([running, answers])
 })
 

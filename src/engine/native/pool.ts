@@ -5,12 +5,11 @@ import { BACKGROUND_NICENESS } from '../priority.ts'
 import type { Addon, NativeModel } from './addon.ts'
 
 /**
- * One pack more than there are threads, so that a thread which is done has the next one at hand and does not wait for
- * the event loop. What arrives meanwhile still gathers into larger packs.
+ * The addon's threads as a pool. They cannot die alone: what would kill one kills the process.
+ *
+ * There are never more packs under way than threads: a thread that is done helps another until it gets a pack of its own, and its core
+ * is there for the event loop, which answers a whole pack at once then. A pack that waited in the pool would be a smaller one.
  */
-const PACKS_AHEAD = 1
-
-/** The addon's threads as a pool. They cannot die alone: what would kill one kills the process. */
 export function createNativePool(
   addon: Addon,
   { kernels, threads, onIdle }: { kernels: string; threads: number; onIdle: () => void },
@@ -32,8 +31,7 @@ export function createNativePool(
       models.delete(modelId)
     },
     canRun: () => true,
-    ahead: PACKS_AHEAD,
-    idle: () => threads + PACKS_AHEAD - underWay.size,
+    idle: () => threads - underWay.size,
     async run(modelId, pack) {
       const { model, labels } = models.get(modelId)!
       const { lengths, ids, typeIds } = endToEnd(pack)
