@@ -6,6 +6,7 @@ import { fillTemplate, overheadOf } from './template.ts'
 import { type TokenLimit, tokensKept } from './truncate.ts'
 import { readUsage, type TokenizerUsage, withoutTypes } from './usage.ts'
 import { WORD_CACHE_BYTES } from './word-cache.ts'
+import { WORD_TABLE_BYTES } from './word-table.ts'
 import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
 export type TokenSequence = {
@@ -39,7 +40,7 @@ const PIECE_BYTES = 100
  * @param pieces how many its vocabulary has
  */
 export function tokenizerBytes(pieces: number): number {
-  return pieces * PIECE_BYTES + WORD_CACHE_BYTES
+  return pieces * PIECE_BYTES + WORD_CACHE_BYTES + WORD_TABLE_BYTES
 }
 
 /**

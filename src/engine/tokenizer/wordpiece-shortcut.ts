@@ -1,6 +1,7 @@
 import type { AppendText, WordPieceDefinition } from './definition.ts'
 import { DROPPED, kinds, PUNCTUATION, SPACE } from './unicode.ts'
 import { rememberingWords } from './word-cache.ts'
+import { createWordTable } from './word-table.ts'
 import { createWordPiece } from './wordpiece.ts'
 import { createWordPieceText } from './wordpiece-text.ts'
 
@@ -14,9 +15,6 @@ const OTHER = 3
 const ASCII_SIZE = 128
 const ASCII_ROLES = Uint8Array.from({ length: ASCII_SIZE }, (_, code) => roleOf(kinds[code]!))
 
-/** A part that is a word already, on which no step of normalisation but lower case changes anything. */
-const ASCII_WORD = /^[\dA-Za-z]*$/
-
 function roleOf(kind: number): number {
   if (kind & SPACE) return GAP
   if (kind & PUNCTUATION) return MARK
@@ -27,16 +25,16 @@ function roleOf(kind: number): number {
  * Makes the function that reads texts as `createWordPieceText` does, but faster where they are ASCII or repeat words.
  *
  * A text can be read in parts that are cut at ASCII white space and beside ASCII punctuation: both end a word, and no
- * step of normalisation looks across them. A part's ids thus depend on the part alone, and can be remembered by it.
- * What has another character is read the long way from where its word begins up to the next ASCII white space.
+ * step of normalisation looks across them. A part's ids thus depend on the part alone, and can be remembered by it. On a part of ASCII
+ * letters and digits no step of normalisation but lower case changes anything. What has another character is read the long way from
+ * where its word begins up to the next ASCII white space.
  */
 export function createWordPieceShortcut(definition: WordPieceDefinition): AppendText {
   const appendPieces = createWordPiece(definition.model)
   const appendText = createWordPieceText(definition, appendPieces)
-  const appendPart = rememberingWords((part, ids, budget) => {
-    if (ASCII_WORD.test(part)) appendPieces(definition.normalisation.lowercase ? part.toLowerCase() : part, ids)
-    else appendText(part, ids, budget)
-  })
+  const { lowercase } = definition.normalisation
+  const words = createWordTable((word, ids) => appendPieces(lowercase ? word.toLowerCase() : word, ids))
+  const appendPart = rememberingWords(appendText)
   const markIds = idsOfMarks(appendText)
 
   return (text, ids, budget) => {
@@ -49,8 +47,14 @@ export function createWordPieceShortcut(definition: WordPieceDefinition): Append
         ids.push(markIds[text.charCodeAt(start)]!)
         start++
       } else {
-        const end = endOfPart(text, start)
-        appendPart(text.slice(start, end), ids, budget)
+        let end = start
+        while (roleAt(text, end) === LETTER) end++
+        if (roleAt(text, end) === OTHER) {
+          while (roleAt(text, end) !== GAP) end++
+          appendPart(text.slice(start, end), ids, budget)
+        } else {
+          words.append(text, start, end, ids)
+        }
         start = end
       }
     }
@@ -62,13 +66,6 @@ function roleAt(text: string, index: number): number {
   if (index >= text.length) return GAP
   const code = text.charCodeAt(index)
   return code < ASCII_SIZE ? ASCII_ROLES[code]! : OTHER
-}
-
-function endOfPart(text: string, start: number): number {
-  let end = start
-  while (roleAt(text, end) === LETTER) end++
-  if (roleAt(text, end) === OTHER) while (roleAt(text, end) !== GAP) end++
-  return end
 }
 
 /** The one id of each mark, which is a word of its own; zero for other characters. */
