@@ -8,7 +8,11 @@ const MANY = 200_000
 /** A table whose words have as many ids as they begin with digits say, one where there is none, and what it was asked for. */
 function counted(): { asked: string[]; table: WordTable } {
   const asked: string[] = []
-  return { asked, table: createWordTable((word, ids) => void asked.push(word) || ids.push(...meant(word))) }
+  const table = createWordTable((word, ids) => {
+    asked.push(word)
+    ids.push(...meant(word))
+  })
+  return { asked, table }
 }
 
 function meant(word: string): number[] {
