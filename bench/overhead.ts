@@ -15,7 +15,8 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
  * same work takes more: multiply-accumulates a second of the one over those of the other, less one. The waiting in the queue is
  * shown, but is no cost: in a closed loop it is as long as there are clients.
  */
-const WARM_UP = -1
+/** V8 compiles what a request meets for some twenty seconds of load, and takes 2% of the cores for it meanwhile; a server runs for longer. */
+const WARM_UP_SECONDS = 20
 
 const { values } = parseArgs({
   options: {
@@ -35,11 +36,13 @@ const progress = createProgress(rounds + 1)
 type Figures = Awaited<ReturnType<typeof oneRound>>
 
 try {
+  progress.step('warming up')
+  await measure(forward, { model, workload, round: 0, seconds, mode: 'batches' })
+  await measure(subject, { model, workload, round: 0, seconds: WARM_UP_SECONDS, mode: 'http32' })
   const measured: Figures[] = []
-  for (let round = WARM_UP; round < rounds; round++) {
-    progress.step(round === WARM_UP ? 'warming up' : `round ${round + 1}`)
-    const figures = await oneRound(Math.max(round, 0))
-    if (round !== WARM_UP) measured.push(figures)
+  for (let round = 0; round < rounds; round++) {
+    progress.step(`round ${round + 1}`)
+    measured.push(await oneRound(round))
   }
   progress.end()
   print(measured)

@@ -137,14 +137,15 @@ export function describeAnswer(reply: FastifyReply, answer: Answer): void {
 
 /** The texts of a request are tokenised one after another, but wait together, so the longest wait is the request's. */
 function serverTiming(results: Classification[]): string {
-  let [tokenizeMs, queueMs, inferenceMs] = [0, 0, 0]
+  let tokenizeMs = 0
+  let queueMs = 0
+  let inferenceMs = 0
   for (const { timings } of results) {
     tokenizeMs += timings.tokenizeMs
     queueMs = Math.max(queueMs, timings.queueMs)
     inferenceMs += timings.inferenceMs
   }
-  const [tokenize, queue, inference] = [tokenizeMs, queueMs, inferenceMs].map((ms) => ms.toFixed(2))
-  return `tokenize;dur=${tokenize}, queue;dur=${queue}, inference;dur=${inference}`
+  return `tokenize;dur=${tokenizeMs.toFixed(2)}, queue;dur=${queueMs.toFixed(2)}, inference;dur=${inferenceMs.toFixed(2)}`
 }
 
 /** Every label with its score, best first. */

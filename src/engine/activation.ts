@@ -6,13 +6,15 @@ export function activate(logits: Float32Array, activation: Activation): number[]
   if (activation === 'none') return Array.from(logits)
   if (activation === 'sigmoid') return Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)))
   // Less the largest logit, which changes nothing but keeps exp() from overflowing.
-  const largest = Math.max(...logits)
-  const exponentials: number[] = []
+  let largest = Number.NEGATIVE_INFINITY
+  for (const logit of logits) largest = Math.max(largest, logit)
+  const scores: number[] = []
   let sum = 0
   for (const logit of logits) {
     const exponential = Math.exp(logit - largest)
-    exponentials.push(exponential)
+    scores.push(exponential)
     sum += exponential
   }
-  return exponentials.map((value) => value / sum)
+  for (let index = 0; index < scores.length; index++) scores[index]! /= sum
+  return scores
 }

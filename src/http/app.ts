@@ -12,7 +12,9 @@ import type { Dialect } from '../dialects/dialect.ts'
 import { schemaError } from '../dialects/schema-error.ts'
 import { ValenceError } from '../errors.ts'
 import type { Admission } from '../gateway/admission.ts'
+import type { Caller } from '../gateway/caller.ts'
 import { rateLimited } from '../gateway/limits.ts'
+import type { RateVerdict } from '../gateway/rate-window.ts'
 import { createArrivalLimit } from './arrival.ts'
 import { bodyMissing, decompressed, parseJsonBody } from './body.ts'
 import { compileWhenNeeded } from './compile-when-needed.ts'
@@ -125,10 +127,13 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   // Whatever is not named is found only after a search, and most say that they send JSON.
   app.addContentTypeParser(['application/json', '*'], (request: FastifyRequest, payload: IncomingMessage) => {
     const { bodyLimit: maxBytes } = request.route
-    return bodies.read(payload, maxBytes, async (bytes) => {
-      const plain = await decompressed(bytes, request.headers['content-encoding'], maxBytes)
+    function parse(plain: Buffer): unknown {
       request.isLongBody = plain.length > options.maxBodyBytes
       return parseJsonBody(plain)
+    }
+    return bodies.read(payload, maxBytes, (bytes) => {
+      const plain = decompressed(bytes, request.headers['content-encoding'], maxBytes)
+      return plain instanceof Promise ? plain.then(parse) : parse(plain)
     })
   })
   app.setErrorHandler(sendError)
@@ -158,6 +163,27 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest('route')
   app.decorateRequest('isLongBody', false)
 
+  /**
+   * Lets a request in whose caller is known. Most wait for nothing here, and have no promise.
+   *
+   * @throws ValenceError `busy`, `rate_limited`
+   */
+  function admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    caller: Caller,
+    dialect: string,
+  ): Promise<void> | undefined {
+    request.caller = caller
+    if (!request.route.config.classifies) return undefined
+    // Reading a body that cannot be classified now would take time from what is under way.
+    admission.refuseIfFull()
+    const verdict = admission.takeFromLimits(caller, dialect)
+    if (verdict instanceof Promise) return verdict.then((later) => obey(later, reply))
+    if (verdict) obey(verdict, reply)
+    return undefined
+  }
+
   const routeTable = createRouteTable(app)
   app.setNotFoundHandler(async (request, reply) => {
     const allowed = routeTable.methodsOf(pathOf(request))
@@ -180,17 +206,11 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   )
   for (const dialect of dialects) {
     await app.register(async (scope) => {
-      scope.addHook('onRequest', async (request, reply) => {
-        const { isPublic, classifies } = request.route.config
-        if (isPublic) return
-        request.caller = await admission.authenticate(request.headers)
-        if (!classifies) return
-        // Reading a body that cannot be classified now would take time from what is under way.
-        admission.refuseIfFull()
-        const verdict = await admission.takeFromLimits(request.caller, dialect.name)
-        if (!verdict) return
-        reply.headers(rateLimitHeaders(verdict))
-        if (!verdict.admitted) throw rateLimited(verdict)
+      scope.addHook('onRequest', (request, reply, done) => {
+        if (request.route.config.isPublic) return done()
+        const caller = admission.authenticate(request.headers)
+        if (caller instanceof Promise) return caller.then((found) => admit(request, reply, found, dialect.name))
+        return admit(request, reply, caller, dialect.name) ?? done()
       })
       scope.addHook('preValidation', ({ route, body }, _, done) => {
         done(route.schema?.body !== undefined && body === undefined ? bodyMissing() : undefined)
@@ -199,6 +219,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     })
   }
   return app
+}
+
+/** @throws ValenceError `rate_limited` */
+function obey(verdict: RateVerdict, reply: FastifyReply): void {
+  reply.headers(rateLimitHeaders(verdict))
+  if (!verdict.admitted) throw rateLimited(verdict)
 }
 
 /** Fastify would refuse it, and here JSON is read whatever its type. */

@@ -24,9 +24,14 @@ const MAX_LAYERS = 2
  *
  * @param encoding the header Content-Encoding
  * @param maxBytes what the body may have when it is decompressed; a few bytes can stand for many
+ * @returns a body that is not compressed at once
  * @throws ValenceError `body_too_large` or `body_not_json`
  */
-export async function decompressed(bytes: Buffer, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
+export function decompressed(bytes: Buffer, encoding: string | undefined, maxBytes: number): Buffer | Promise<Buffer> {
+  return encoding === undefined && !isGzip(bytes) ? bytes : decompress(bytes, encoding, maxBytes)
+}
+
+async function decompress(bytes: Buffer, encoding: string | undefined, maxBytes: number): Promise<Buffer> {
   const limits = { maxOutputLength: maxBytes }
   let plain = bytes
   for (let layer = 0; layer < MAX_LAYERS && isGzip(plain); layer++) {
@@ -37,9 +42,9 @@ export async function decompressed(bytes: Buffer, encoding: string | undefined, 
       })
     })
   }
-  const decompress = encoding === undefined ? undefined : NAMED_ENCODINGS.get(encoding.trim().toLowerCase())
-  if (!decompress) return plain
-  return decompress(plain, limits).catch((error: NodeJS.ErrnoException) => {
+  const named = encoding === undefined ? undefined : NAMED_ENCODINGS.get(encoding.trim().toLowerCase())
+  if (!named) return plain
+  return named(plain, limits).catch((error: NodeJS.ErrnoException) => {
     if (isTooLarge(error)) throw bodyTooLarge()
     return plain
   })
@@ -60,10 +65,10 @@ const SHORT_LENGTH = 262_144
 /**
  * Reads a request's body as JSON, whatever its content type says: the documented curl of Workers AI sends JSON as a form.
  *
- * @returns undefined for an empty body, which some routes take
+ * @returns undefined for an empty body, which some routes take; a promise for a long one
  * @throws ValenceError `body_not_json`
  */
-export async function parseJsonBody(bytes: Buffer): Promise<unknown> {
+export function parseJsonBody(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined
   let text: string
   try {
@@ -71,12 +76,17 @@ export async function parseJsonBody(bytes: Buffer): Promise<unknown> {
   } catch (cause) {
     throw new ValenceError('body_not_json', 'The body is not valid UTF-8.', { cause })
   }
+  if (text.length > SHORT_LENGTH) return parseInSlices(text).catch(refuseJson)
   try {
-    return text.length <= SHORT_LENGTH ? JSON.parse(text) : await parseInSlices(text)
+    return JSON.parse(text)
   } catch (cause) {
-    // The parser's own message quotes the body, which may be private.
-    throw new ValenceError('body_not_json', 'The body is not valid JSON.', { cause: (cause as Error).name })
+    return refuseJson(cause)
   }
+}
+
+/** The parser's own message quotes the body, which may be private. */
+function refuseJson(cause: unknown): never {
+  throw new ValenceError('body_not_json', 'The body is not valid JSON.', { cause: (cause as Error).name })
 }
 
 export function bodyMissing(): ValenceError {

@@ -12,7 +12,7 @@ export type BodyReader = {
    * @param maxBytes what this body may have, which may be more than is usual
    * @throws ValenceError `body_too_large`, `busy`, `aborted`; what `parse` throws
    */
-  read<T>(source: IncomingMessage, maxBytes: number, parse: (bytes: Buffer) => Promise<T>): Promise<T>
+  read<T>(source: IncomingMessage, maxBytes: number, parse: (bytes: Buffer) => T | Promise<T>): Promise<T>
 }
 
 /** @param usualBytes what a body may have without being counted as a long one */

@@ -47,7 +47,7 @@ export function addMetrics(
   })
   app.addHook('onResponse', (request, reply, done) => {
     // The pattern, not the address: an address is the client's, and would grow the series without end.
-    const route = request.routeOptions.url ?? 'none'
+    const route = request.route.url ?? 'none'
     duration.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
     done()
   })

@@ -75,9 +75,14 @@ function forgetMatrices(layer: Partial<EncoderLayer>): void {
 
 /** @returns the tokens of all texts one behind the other, and how many each has */
 function endToEnd(pack: readonly EncodedText[]): { lengths: Int32Array; ids: Int32Array; typeIds: Int32Array } {
-  const lengths = Int32Array.from(pack, (text) => text.ids.length)
-  const tokens = lengths.reduce((sum, length) => sum + length, 0)
-  const [ids, typeIds] = [new Int32Array(tokens), new Int32Array(tokens)]
+  const lengths = new Int32Array(pack.length)
+  let tokens = 0
+  for (const [index, text] of pack.entries()) {
+    lengths[index] = text.ids.length
+    tokens += text.ids.length
+  }
+  const ids = new Int32Array(tokens)
+  const typeIds = new Int32Array(tokens)
   let at = 0
   for (const text of pack) {
     ids.set(text.ids, at)

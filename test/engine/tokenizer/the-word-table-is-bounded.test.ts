@@ -28,7 +28,20 @@ function idsOf(table: WordTable, word: string): number[] {
 
 test('a word is computed once, however many ids up to 6 it has; with more it is computed each time', () => {
   const { asked, table } = counted()
-  for (const word of ['movie', 'Movie', '0none', '6six', 'movie', '7seven', 'a', '6six', '7seven', '0none', 'a', 'Movie']) {
+  for (const word of [
+    'movie',
+    'Movie',
+    '0none',
+    '6six',
+    'movie',
+    '7seven',
+    'a',
+    '6six',
+    '7seven',
+    '0none',
+    'a',
+    'Movie',
+  ]) {
     expect(idsOf(table, word)).toEqual([7, ...meant(word)])
   }
   expect(asked).toEqual(['movie', 'Movie', '0none', '6six', '7seven', 'a', '7seven'])
