@@ -36,7 +36,7 @@ export async function insertUsage(db: Kysely<Database>, records: string): Promis
         cost_micros, latency_ms, created_at)
       select id, "requestId", "accountId", "keyId", route, model, "servedBy", tag, status, texts, tokens, "costMicros",
         "latencyMs", "createdAt"
-      from jsonb_to_recordset(${records}::jsonb) as new(id text, "requestId" text, "accountId" text, "keyId" text,
+      from json_to_recordset(${records}::json) as new(id text, "requestId" text, "accountId" text, "keyId" text,
         route text, model text, "servedBy" text, tag text, status text, texts integer, tokens integer,
         "costMicros" bigint, "latencyMs" real, "createdAt" timestamptz)
       on conflict (id) do nothing

@@ -57,7 +57,8 @@ export function createWordTable(appendWord: (word: string, ids: number[]) => voi
   }
 
   function keep(slot: number, hash: number, length: number, ids: readonly number[], firstId: number): void {
-    table.copyWithin(slot ^ SLOT_NUMBERS, slot, slot + SLOT_NUMBERS)
+    const isEmpty = table[slot + ABOUT] === 0
+    if (!isEmpty) table.copyWithin(slot ^ SLOT_NUMBERS, slot, slot + SLOT_NUMBERS)
     const count = ids.length - firstId
     table[slot] = hash
     table[slot + ABOUT] = (length << 8) | count

@@ -69,6 +69,16 @@ test('words that nobody asks for any more are forgotten', () => {
   expect(asked.length).toBeLessThan(10_000)
 })
 
+test('thousands of words have room beside each other', () => {
+  const { asked, table } = counted()
+  const words = Array.from({ length: 4000 }, (_, n) => `w${n}`)
+  for (const word of words) idsOf(table, word)
+  asked.length = 0
+  for (const word of words) idsOf(table, word)
+  // Three in one place are rare.
+  expect(asked.length).toBeLessThan(100)
+})
+
 test('any words have their own ids, in any order', () => {
   const word = fc.stringMatching(/^[0-5]?[a-cA-C]{1,34}$/)
   fc.assert(
