@@ -169,7 +169,10 @@ export function createEngine(options: {
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
       batcher.refuseIfFull(lane)
-      const encoded = await encodeAll(model, inputs, sharedAmong, signal)
+      const encoded =
+        inputs.length === 1
+          ? [encodeOne(model, inputs[0]!, sharedAmong)]
+          : await encodeAll(model, inputs, sharedAmong, signal)
       const results = await batcher.submit(encoded, signal, {
         lane,
         onDone: (index) => onComputed?.(encoded[index]!.encoded.ids.length),
@@ -252,15 +255,24 @@ async function encodeAll(
   const all: Encoded[] = []
   let sliceStart = performance.now()
   for (const input of inputs) {
-    const started = performance.now()
-    if (started - sliceStart > SLICE_MS) {
+    if (performance.now() - sliceStart > SLICE_MS) {
       await setImmediate()
       signal.throwIfAborted()
       sliceStart = performance.now()
     }
-    const { ids, typeIds, truncated } = encodeLimited(model.tokenizer, input)
-    const tokenizeMs = performance.now() - started
-    all.push({ modelId: model.id, sharedAmong, encoded: { ids, typeIds }, truncated, tokenizeMs })
+    all.push(encodeOne(model, input, sharedAmong))
   }
   return all
+}
+
+function encodeOne(model: LoadedModel, input: TextInput, sharedAmong: string): Encoded {
+  const started = performance.now()
+  const { ids, typeIds, truncated } = encodeLimited(model.tokenizer, input)
+  return {
+    modelId: model.id,
+    sharedAmong,
+    encoded: { ids, typeIds },
+    truncated,
+    tokenizeMs: performance.now() - started,
+  }
 }

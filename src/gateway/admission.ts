@@ -9,7 +9,7 @@ import type { CacheMode } from './cache.ts'
 import type { CacheClearing } from './cache-clearing.ts'
 import type { Caller, RateLimit } from './caller.ts'
 import type { Routing } from './candidates.ts'
-import { runAccounted, type Work } from './charging.ts'
+import { type AccountedCall, runAccounted, type Work } from './charging.ts'
 import { type EvalWinners, isEval } from './eval-winners.ts'
 import type { Gateway } from './gateway.ts'
 import { type ModelDirectory, type ModelStatus, noSuchModel } from './models.ts'
@@ -170,7 +170,7 @@ export function createAdmission(options: {
     const name = isEval(asked) ? await winners.of(caller.accountId, asked) : asked
     const known = directory.find(name) ?? onDemand.status(name)
     if (known) refuseOutOfScope(caller, known.model)
-    if (known && !onDemand.brings(known)) return work(known.model)
+    if (known && !onDemand.brings(known)) return await work(known.model)
     const held = await onDemand.hold(name, { ...patience, signal })
     try {
       return await work(held.model)
@@ -179,21 +179,27 @@ export function createAdmission(options: {
     }
   }
 
-  async function classifyWith(
-    model: CatalogModel,
-    { activation, cache: mode = 'auto', routing, signal, store = false, ...call }: Call,
-  ): Promise<Answer> {
-    const { caller, inputs } = call
+  async function classifyWith(model: CatalogModel, call: Call): Promise<Answer> {
+    const { caller, inputs, activation, routing, signal, lane } = call
     const startedAt = performance.now()
-    const question = { accountId: caller.accountId, inputs, activation, cache: mode, lane: call.lane }
+    const question = { accountId: caller.accountId, inputs, activation, cache: call.cache ?? 'auto', lane }
     const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
     const price = lookup.missing.length === 0 ? undefined : prices.of(model.id)
     const bill = price && {
       price,
       highestMicros: highestCostMicros(price, lookup.missing, maxTokensOf(lookup, engine)),
     }
-    const { servedBy: asked } = lookup.candidates[0]!
-    const accounted = { ...call, model: model.id, servedBy: asked, texts: inputs.length, bill }
+    const accounted: AccountedCall = {
+      caller,
+      requestId: call.requestId,
+      route: call.route,
+      tag: call.tag,
+      workId: call.workId,
+      model: model.id,
+      servedBy: lookup.candidates[0]!.servedBy,
+      texts: inputs.length,
+      bill,
+    }
     const { outcome, costMicros } = await runAccounted(gateway, accounted, async (onComputed) => {
       const done = await withTimeLimit(signal, timeoutMs, (limited) => answering.complete(lookup, limited, onComputed))
       return { outcome: done, work: workOf(done) }
@@ -203,7 +209,8 @@ export function createAdmission(options: {
     const latencyMs = performance.now() - startedAt
     const { accountId } = caller
     const isStored =
-      store && (await keeper.keep({ ...call, accountId, model: model.id, activation, results, costMicros, latencyMs }))
+      call.store === true &&
+      (await keeper.keep({ ...call, accountId, model: model.id, activation, results, costMicros, latencyMs }))
     return { model, servedBy, results, routing, isCached, isStored, costMicros }
   }
 
