@@ -41,7 +41,7 @@ await gateway.ready
 const withoutAccounts: Gateway = {
   ...gateway,
   lookup: { ...gateway.lookup, find: () => undefined },
-  meter: { ...gateway.meter, newId: () => '', async record() {}, refuseIfFull() {} },
+  meter: { ...gateway.meter, newId: () => '', async record() {}, whyFull: () => undefined },
 }
 
 const { engine, directory, revisions, upstreams } = await openClassifier(config, {

@@ -90,8 +90,8 @@ export type Engine = {
    *   signal's reason where it is aborted
    */
   classify(modelId: string, inputs: readonly TextInput[], options: ClassifyOptions): Promise<Classification[]>
-  /** @throws ValenceError `busy` where nothing more can wait; it costs nothing to ask before a request is read */
-  refuseIfFull(): void
+  /** @returns the refusal, `busy`, where nothing more can wait; it costs nothing to ask before a request is read */
+  whyFull(): ValenceError | undefined
   depth(): Depth
   /** the most tokens that a loaded model reads of a text */
   maxTokensOf(modelId: string): number
@@ -168,7 +168,8 @@ export function createEngine(options: {
       const model = models.get(modelId)
       if (!model) throw new Error(`the model ${modelId} is not loaded`)
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
-      batcher.refuseIfFull(lane)
+      const refusal = batcher.whyFull(lane)
+      if (refusal) throw refusal
       const encoded =
         inputs.length === 1
           ? [encodeOne(model, inputs[0]!, sharedAmong)]
@@ -188,7 +189,7 @@ export function createEngine(options: {
         }
       })
     },
-    refuseIfFull: () => batcher.refuseIfFull(),
+    whyFull: () => batcher.whyFull(),
     depth: () => batcher.depth(),
     maxTokensOf: (modelId) => models.get(modelId)?.tokenizer.maxTokens ?? Number.POSITIVE_INFINITY,
     countTokens: (modelId, text) => encodeBounded(models.get(modelId)!.tokenizer, { text }).ids.length,

@@ -31,8 +31,8 @@ export type Admission = {
    * @throws ValenceError `unauthenticated`
    */
   authenticate: Authenticate
-  /** @throws ValenceError `busy` where nothing more can wait, so that a request is refused before it is read */
-  refuseIfFull(): void
+  /** @returns the refusal, `busy`, where nothing more can wait, so that a request is refused before it is read */
+  whyFull(): ValenceError | undefined
   /**
    * Counts a request against the limits that bind its caller. Calls that come by no request of their own, such as the
    * lines of a batch, are not counted.
@@ -216,10 +216,7 @@ export function createAdmission(options: {
 
   return {
     authenticate: createAuthentication({ ...options, lookup: gateway.lookup }),
-    refuseIfFull() {
-      if (!responders.haveUpstreams) engine.refuseIfFull()
-      gateway.meter.refuseIfFull()
-    },
+    whyFull: () => (responders.haveUpstreams ? undefined : engine.whyFull()) ?? gateway.meter.whyFull(),
     takeFromLimits(caller, dialect) {
       const limits = limitsOf(caller, dialect, options.dialectLimits)
       return limits.length === 0 ? undefined : gateway.takeFromLimits(limits)

@@ -10,8 +10,8 @@ import type { Segment, UsageJournal } from './usage-journal.ts'
 export type Meter = {
   /** A new record's id; no other process and no other call has it. */
   newId(): string
-  /** @throws ValenceError `busy` where the store has not taken what was metered for so long that no more may wait */
-  refuseIfFull(): void
+  /** @returns the refusal, `busy`, where the store has not taken what was metered for so long that no more may wait */
+  whyFull(): ValenceError | undefined
   /**
    * Resolves when the operating system has it, before which no call is answered.
    *
@@ -121,10 +121,10 @@ export function createMeter({
 
   const meter: Meter = {
     newId: () => `use_${self}${(calls++).toString(36).padStart(8, '0')}`,
-    refuseIfFull() {
+    whyFull() {
       const bytes = waiting.reduce((sum, segment) => sum + segment.bytes, currentBytes)
-      if (bytes < MAX_WAITING_BYTES) return
-      throw new ValenceError('busy', 'The store does not take what was metered. Try again later.', {
+      if (bytes < MAX_WAITING_BYTES) return undefined
+      return new ValenceError('busy', 'The store does not take what was metered. Try again later.', {
         retryAfterSeconds: 30,
       })
     },

@@ -42,6 +42,9 @@ export type AppOptions = {
   logger: FastifyBaseLogger & { isLevelEnabled(level: string): boolean }
 }
 
+/** Why a request is not let in; undefined where it is. */
+type Refusal = ValenceError | undefined
+
 /** A request whose head or body does not come within this is given up, so that slow senders hold no places for ever. */
 const REQUEST_TIMEOUT_MS = 60_000
 
@@ -163,25 +166,20 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   app.decorateRequest('route')
   app.decorateRequest('isLongBody', false)
 
-  /**
-   * Lets a request in whose caller is known. Most wait for nothing here, and have no promise.
-   *
-   * @throws ValenceError `busy`, `rate_limited`
-   */
+  /** Lets a request in whose caller is known, or says why not. Most wait for nothing here, and have no promise. */
   function admit(
     request: FastifyRequest,
     reply: FastifyReply,
     caller: Caller,
     dialect: string,
-  ): Promise<void> | undefined {
+  ): Refusal | Promise<Refusal> {
     request.caller = caller
     if (!request.route.config.classifies) return undefined
     // Reading a body that cannot be classified now would take time from what is under way.
-    admission.refuseIfFull()
+    const full = admission.whyFull()
+    if (full) return full
     const verdict = admission.takeFromLimits(caller, dialect)
-    if (verdict instanceof Promise) return verdict.then((later) => obey(later, reply))
-    if (verdict) obey(verdict, reply)
-    return undefined
+    return verdict instanceof Promise ? verdict.then((later) => tell(later, reply)) : verdict && tell(verdict, reply)
   }
 
   const routeTable = createRouteTable(app)
@@ -209,8 +207,12 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
       scope.addHook('onRequest', (request, reply, done) => {
         if (request.route.config.isPublic) return done()
         const caller = admission.authenticate(request.headers)
-        if (caller instanceof Promise) return caller.then((found) => admit(request, reply, found, dialect.name))
-        return admit(request, reply, caller, dialect.name) ?? done()
+        const refusal =
+          caller instanceof Promise
+            ? caller.then((found) => admit(request, reply, found, dialect.name))
+            : admit(request, reply, caller, dialect.name)
+        if (refusal instanceof Promise) void refusal.then(done, done)
+        else done(refusal)
       })
       scope.addHook('preValidation', ({ route, body }, _, done) => {
         done(route.schema?.body !== undefined && body === undefined ? bodyMissing() : undefined)
@@ -221,10 +223,10 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   return app
 }
 
-/** @throws ValenceError `rate_limited` */
-function obey(verdict: RateVerdict, reply: FastifyReply): void {
+/** Tells the client how it stands to the limits that bind it. */
+function tell(verdict: RateVerdict, reply: FastifyReply): Refusal {
   reply.headers(rateLimitHeaders(verdict))
-  if (!verdict.admitted) throw rateLimited(verdict)
+  return verdict.admitted ? undefined : rateLimited(verdict)
 }
 
 /** Fastify would refuse it, and here JSON is read whatever its type. */

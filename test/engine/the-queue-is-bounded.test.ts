@@ -42,9 +42,9 @@ it('refuses what does not fit, all of it, and says when to come back', async () 
 
 it('refuses before a text is read, where nothing more can wait', async () => {
   const running = submit('a')
-  batcher.refuseIfFull()
+  expect(batcher.whyFull()).toBeUndefined()
   const waiting = submit('b', 'c', 'd')
-  expect(() => batcher.refuseIfFull()).toThrow(expect.objectContaining({ code: 'busy' }))
+  expect(batcher.whyFull()).toMatchObject({ code: 'busy' })
   await finishAll()
   await Promise.all([running, waiting])
 })
