@@ -1,7 +1,7 @@
 #include "model.hpp"
 
-#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace valence {
 
