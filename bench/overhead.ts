@@ -15,6 +15,7 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
  * same work takes more: multiply-accumulates a second of the one over those of the other, less one. The waiting in the queue is
  * shown, but is no cost: in a closed loop it is as long as there are clients.
  */
+
 /** V8 compiles what a request meets for some twenty seconds of load, and takes 2% of the cores for it meanwhile; a server runs for longer. */
 const WARM_UP_SECONDS = 20
 

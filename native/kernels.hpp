@@ -55,7 +55,7 @@ struct Kernels {
   void (*quantiseSome)(const float* input, int width, int stride, int rows, const float* largest, uint8_t* quantised, int quantisedStride, float* scales);
   // output[d] = word · scale + position (+ type), d < hidden
   void (*embed)(const Network& network, int32_t word, int position, int32_t type, float* output);
-  // output[row, i] = Σ input[row, k] · weight of i and k + bias[i], first ≤ i < end; first is a multiple of 16
+  // output[row, i] = Σ input[row, k] · weight of i and k + bias[i], first ≤ i < end; first is a multiple of kLaneColumns
   void (*dense)(const FloatLinear& linear, const float* input, int stride, int rows, int first, int end, float* output, int outputStride);
 };
 

@@ -10,6 +10,8 @@
 
 namespace valence {
 
+constexpr size_t kLineBytes = 64;
+
 struct Freed {
   void operator()(void* memory) const { free(memory); }
 };
@@ -21,9 +23,9 @@ using Array = std::unique_ptr<T[], Freed>;
 // is in as many small pages as there are rows (packs 0.6% slower, 512 tokens 0.9%).
 template <typename T>
 Array<T> zeroed(size_t count) {
-  constexpr size_t kHugePage = 2u << 20, kLine = 64, kLarge = kHugePage / 4;
-  const size_t bytes = count * sizeof(T) + kLine;
-  const size_t unit = bytes >= kLarge ? kHugePage : kLine;
+  constexpr size_t kHugePage = 2u << 20, kLarge = kHugePage / 4;
+  const size_t bytes = count * sizeof(T) + kLineBytes;
+  const size_t unit = bytes >= kLarge ? kHugePage : kLineBytes;
   const size_t size = (bytes + unit - 1) / unit * unit;
   void* memory = aligned_alloc(unit, size);
   if (!memory) throw std::bad_alloc();

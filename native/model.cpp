@@ -95,12 +95,12 @@ Linear Model::pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, F
 }
 
 FloatLinear Model::halved(const FloatMatrix& matrix) {
-  halves_.push_back(zeroed<uint16_t>((size_t)roundUp(matrix.rows, 16) * matrix.columns));
+  halves_.push_back(zeroed<uint16_t>((size_t)roundUp(matrix.rows, kLaneColumns) * matrix.columns));
   uint16_t* const weights = halves_.back().get();
   for (int row = 0; row < matrix.rows; row++) {
     const float* const from = matrix.weights + (size_t)row * matrix.columns;
-    uint16_t* const to = weights + (size_t)(row / 16) * matrix.columns * 16 + row % 16;
-    for (int column = 0; column < matrix.columns; column++) to[(size_t)column * 16] = halfOf(from[column]);
+    uint16_t* const to = weights + (size_t)(row / kLaneColumns) * matrix.columns * kLaneColumns + row % kLaneColumns;
+    for (int column = 0; column < matrix.columns; column++) to[(size_t)column * kLaneColumns] = halfOf(from[column]);
   }
   return {matrix.columns, matrix.rows, weights, matrix.bias};
 }

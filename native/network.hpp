@@ -9,6 +9,8 @@ namespace valence {
 // A panel is 32 output columns of a matrix: one tile of every kernel is some rows by one panel. A panel over 768 inputs is
 // 24 KB, so it stays in a core's first-level cache while all rows go by.
 constexpr int kPanelColumns = 32;
+// Outputs of a matrix of floats that lie together: a register of lanes.
+constexpr int kLaneColumns = 16;
 // Inputs are padded to whole AMX tile rows (64 bytes); the padding's weights are 0, so what stands there does not count.
 constexpr int kInputStep = 64;
 // Activations are u8 with this zero point: q = round(x / scale) + 128, scale = largest |x| / 127.
@@ -40,7 +42,7 @@ struct Norm {
 // and waits for them longer than it multiplies. That rounds each by 2^-12 of itself at most; docs/decisions/0004 has what scores make of it.
 struct FloatLinear {
   int inputs = 0, outputs = 0;
-  const uint16_t* weights = nullptr;  // [outputs / 16][inputs][16]; where an output is not there, 0
+  const uint16_t* weights = nullptr;  // [outputs / kLaneColumns][inputs][kLaneColumns]; where an output is not there, 0
   const float* bias = nullptr;     // [outputs]
 };
 

@@ -16,12 +16,12 @@ constexpr int kBlockRows = 48;
 constexpr int kChunkRows = 8;
 // A chunk's first words are waited for, and the others fetched meanwhile.
 constexpr int kTokensAhead = 2;
-constexpr int kLineBytes = 64;
 // A chunk of a product does about this many multiplications, some 30 to 50 µs of them: taking it costs a trip between two cores.
 constexpr int64_t kChunkProducts = 1 << 24;
 
 // Rows of the head's float matrix in a chunk; for one text they take some 5 µs.
 constexpr int kHeadRows = 128;
+static_assert(kHeadRows % kLaneColumns == 0);
 
 int chunksOf(int count, int size) { return (count + size - 1) / size; }
 
@@ -195,7 +195,7 @@ struct Pass {
   // Words lie anywhere in a matrix that no cache holds.
   void expectWord(int32_t word) {
     const int8_t* const row = network.words + (size_t)word * hidden;
-    for (int i = 0; i < hidden; i += kLineBytes) __builtin_prefetch(row + i);
+    for (size_t i = 0; i < (size_t)hidden; i += kLineBytes) __builtin_prefetch(row + i);
   }
 
   // → x [tokens, hidden], normalised

@@ -33,7 +33,9 @@ struct Four {
   Floats lanes[4] = {all(0), all(0), all(0), all(0)};
 };
 
-inline float sumOf(const Four& a) { return sumOf((a.lanes[0] + a.lanes[1]) + (a.lanes[2] + a.lanes[3])); }
+inline Floats added(const Four& a) { return (a.lanes[0] + a.lanes[1]) + (a.lanes[2] + a.lanes[3]); }
+
+inline float sumOf(const Four& a) { return sumOf(added(a)); }
 
 inline Floats largestOf(const Four& a) { return max(max(a.lanes[0], a.lanes[1]), max(a.lanes[2], a.lanes[3])); }
 
@@ -155,20 +157,20 @@ inline __attribute__((always_inline)) void forEach(Function&& function) {
 // Weights ahead that are fetched meanwhile, 8 KB: by one text they are multiplied faster than they come from memory.
 constexpr int kHalvesAhead = 4096;
 
-// Products of `rows` rows with 16 outputs of a matrix, of which `count` are there. Each output has a lane, and no sum goes over lanes.
+// Products of `rows` rows with the kLaneColumns outputs of a matrix that lie together, of which `count` are there. Each output has a lane, and no sum goes over lanes.
 template <int rows>
 inline void dots(const float* input, int inputStride, const uint16_t* weights, int inputs, const float* bias, int count, float* output, int outputStride) {
   Four sums[rows];
   const auto step = [&](int lane, int i) __attribute__((always_inline)) {
-    const Floats weight = fromHalves(weights + (size_t)16 * i);
+    const Floats weight = fromHalves(weights + (size_t)kLaneColumns * i);
     forEach<rows>([&](auto row) __attribute__((always_inline)) {
       sums[row].lanes[lane] = fma(all(input[(size_t)row * inputStride + i]), weight, sums[row].lanes[lane]);
     });
   };
   int i = 0;
   for (; i + 4 <= inputs; i += 4) {
-    __builtin_prefetch(weights + (size_t)16 * i + kHalvesAhead);
-    __builtin_prefetch(weights + (size_t)16 * (i + 2) + kHalvesAhead);
+    __builtin_prefetch(weights + (size_t)kLaneColumns * i + kHalvesAhead);
+    __builtin_prefetch(weights + (size_t)kLaneColumns * (i + 2) + kHalvesAhead);
     step(0, i);
     step(1, i + 1);
     step(2, i + 2);
@@ -178,16 +180,15 @@ inline void dots(const float* input, int inputStride, const uint16_t* weights, i
   if (i + 1 < inputs) step(1, i + 1);
   if (i + 2 < inputs) step(2, i + 2);
   forEach<rows>([&](auto row) __attribute__((always_inline)) {
-    const Four& of = sums[row];
-    storeSome(output + (size_t)row * outputStride, (of.lanes[0] + of.lanes[1]) + (of.lanes[2] + of.lanes[3]) + loadSome(bias, count), count);
+    storeSome(output + (size_t)row * outputStride, added(sums[row]) + loadSome(bias, count), count);
   });
 }
 
-// Outputs [first, end) of a product in floats, `first` a multiple of 16. Each part of the matrix goes by all rows of the input, as it is the
+// Outputs [first, end) of a product in floats, `first` a multiple of kLaneColumns. Each part of the matrix goes by all rows of the input, as it is the
 // larger of the two.
 void dense(const FloatLinear& linear, const float* input, int inputStride, int rows, int first, int end, float* output, int outputStride) {
   constexpr int kTogether = 4;
-  for (int i = first; i < end; i += 16) {
+  for (int i = first; i < end; i += kLaneColumns) {
     const auto some = [&](auto count, int row) {
       dots<count>(input + (size_t)row * inputStride, inputStride, linear.weights + (size_t)i * linear.inputs, linear.inputs, linear.bias + i, end - i,
                   output + (size_t)row * outputStride + i, outputStride);

@@ -2,6 +2,7 @@ import { readConfig } from '../../src/config.ts'
 import { readModelFolder } from '../../src/convert/model-folder.ts'
 import { activate } from '../../src/engine/activation.ts'
 import type { EncodedText } from '../../src/engine/backend.ts'
+import { PACK_TOKENS } from '../../src/engine/batcher.ts'
 import { loadAddon } from '../../src/engine/native/addon.ts'
 import { createPools } from '../../src/engine/pools.ts'
 import { createTokenizer } from '../../src/engine/tokenizer/tokenizer.ts'
@@ -14,8 +15,6 @@ import { runSubject } from './node-subject.ts'
  */
 const [folder = '', workloads = ''] = process.argv.slice(2)
 
-/** What the batcher takes for a pack while there is enough to choose from. */
-const PACK_TOKENS = 384
 const LISTS_AT_ONCE = 4
 
 const config = readConfig({}, process.env)

@@ -155,7 +155,7 @@ export function ranked({ scores }: Classification): LabelScore[] {
 
 /** Best first. */
 export function byScore(scores: readonly LabelScore[]): LabelScore[] {
-  // Most models have two labels, for which sorting would take more memory than all else that is made of an answer.
+  // Most models have two labels, and toSorted takes a kilobyte for those.
   if (scores.length === 2)
     return scores[0]!.score < scores[1]!.score ? [scores[1]!, scores[0]!] : [scores[0]!, scores[1]!]
   return scores.toSorted((a, b) => b.score - a.score)

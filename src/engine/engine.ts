@@ -170,6 +170,7 @@ export function createEngine(options: {
       if (inputs.length > options.maxWaiting) throw tooManyTexts(inputs.length, options.maxWaiting)
       const refusal = batcher.whyFull(lane)
       if (refusal) throw refusal
+      // Most requests have one text, which waits for nobody.
       const encoded =
         inputs.length === 1
           ? [encodeOne(model, inputs[0]!, sharedAmong)]
