@@ -55,7 +55,18 @@ const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
 /** What a call is known by, whatever it asks. */
 export type CallContext = Pick<
   Call,
-  'caller' | 'requestId' | 'route' | 'tag' | 'workId' | 'lane' | 'cache' | 'routing' | 'store' | 'patience' | 'signal'
+  | 'caller'
+  | 'requestId'
+  | 'route'
+  | 'tag'
+  | 'workId'
+  | 'lane'
+  | 'cache'
+  | 'routing'
+  | 'store'
+  | 'patience'
+  | 'signal'
+  | 'controller'
 >
 
 /**
@@ -64,6 +75,7 @@ export type CallContext = Pick<
  * @throws ValenceError `invalid_request` for a tag that is too long, or an x-cache or x-routing that is none
  */
 export function callOf(request: FastifyRequest, reply: FastifyReply): CallContext {
+  const controller = clientController(reply)
   return {
     caller: request.caller,
     requestId: request.id,
@@ -72,7 +84,8 @@ export function callOf(request: FastifyRequest, reply: FastifyReply): CallContex
     cache: chosenIn(request, 'x-cache', CACHE_MODES),
     routing: chosenIn(request, 'x-routing', ROUTINGS),
     store: chosenIn(request, 'x-aig-store', BOOLEANS) === 'true',
-    signal: clientSignal(reply),
+    signal: controller.signal,
+    controller,
   }
 }
 
@@ -111,13 +124,13 @@ function chosenIn<T extends string>({ headers }: FastifyRequest, name: string, c
 }
 
 /** Aborts when the client goes away before it has its whole answer. */
-function clientSignal(reply: FastifyReply): AbortSignal {
+function clientController(reply: FastifyReply): AbortController {
   const controller = new AbortController()
   reply.raw.once('close', () => {
     // Ended, not finished: the last bytes of an answer on a kept-alive connection may still be on their way to the socket then.
     if (!reply.raw.writableEnded) controller.abort(new ValenceError('aborted', 'The client closed the connection.'))
   })
-  return controller.signal
+  return controller
 }
 
 /** Says in headers what every dialect should let its client know and none has a field for. */

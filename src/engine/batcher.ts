@@ -152,7 +152,11 @@ export function createBatcher(options: {
         for (const lane of Object.values(lanes)) keepWaiting(lane.jobs)
         reject(reason)
       }
-      for (const [index, job] of jobs.entries()) job.waiters.push(waiters[index]!)
+      for (const [index, job] of jobs.entries()) {
+        // Most texts are waited for by one; an array that grows has room for 17.
+        if (job.waiters.length === 0) job.waiters = [waiters[index]!]
+        else job.waiters.push(waiters[index]!)
+      }
       signal.addEventListener('abort', onAbort, { once: true })
     })
   }
@@ -232,12 +236,16 @@ export function createBatcher(options: {
   }
 
   const batcher: Batcher = {
-    async submit(texts, signal, { lane = 'interactive', onDone } = {}) {
-      if (closed) throw shuttingDown()
-      signal.throwIfAborted()
-      const results = join(admit(texts, lane), signal, onDone)
-      batcher.dispatch()
-      return results
+    submit(texts, signal, { lane = 'interactive', onDone } = {}) {
+      try {
+        if (closed) throw shuttingDown()
+        signal.throwIfAborted()
+        const results = join(admit(texts, lane), signal, onDone)
+        batcher.dispatch()
+        return results
+      } catch (error) {
+        return Promise.reject(error)
+      }
     },
     whyFull(lane = 'interactive') {
       const { jobs, tokens } = lanes[lane]

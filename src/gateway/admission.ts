@@ -47,7 +47,7 @@ export type Admission = {
    * @throws ValenceError `model_not_found`, `model_loading`, `model_unavailable`, `scope_exceeded`, `busy`,
    *   `shutting_down`; the signal's reason
    */
-  bring(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>): Promise<CatalogModel>
+  bring(call: ModelCall): Promise<CatalogModel>
   /**
    * Runs a call; what it costs is held before, and charged and metered after it.
    *
@@ -66,13 +66,13 @@ export type Admission = {
   /** What a model costs here, and what it reads of a text at most, in tokens: undefined while that is not known. */
   offer(status: ModelStatus): { price: Price; maxTokens: number | undefined }
   /** Counts what a model would read of a text, without running it. */
-  countTokens(call: Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>, text: string): Promise<number>
+  countTokens(call: ModelCall, text: string): Promise<number>
   /**
    * What whoever answers for a model is, brought where it has to be.
    *
    * @throws ValenceError as `bring` does, and `model_unavailable`
    */
-  describe(call: Parameters<Admission['bring']>[0]): Promise<ModelFacts>
+  describe(call: ModelCall): Promise<ModelFacts>
   /** which weights a model has: the Hub's commit, or a hash; undefined for who answers elsewhere */
   revisionOf(servedBy: string): Promise<string | undefined>
   /** accounts, keys, money and usage */
@@ -106,7 +106,12 @@ export type Call = {
   store?: boolean | undefined
   /** aborted when the client has gone away */
   signal: AbortSignal
+  /** whose signal it is, where it is this call's alone: what ends the call by its time limit is spared a second one then */
+  controller?: AbortController | undefined
 }
+
+/** A call as far as it concerns which model it is for. */
+export type ModelCall = Pick<Call, 'caller' | 'model' | 'patience' | 'signal'>
 
 /** What is known of a model that can answer. */
 export type ModelFacts = {
@@ -162,15 +167,34 @@ export function createAdmission(options: {
     return status
   }
 
-  /** Runs work with a model that is there until it is done. */
-  async function withModel<T>(
-    { model: asked, caller, patience, signal }: Parameters<Admission['bring']>[0],
-    work: (model: CatalogModel) => T | Promise<T>,
+  /**
+   * Runs work with a model that is there until it is done. Async only where it waits: each function that waits is half a kilobyte of every
+   * request that does, and the garbage collector copies a thousand of them.
+   */
+  function withModel<T>(call: ModelCall, work: (model: CatalogModel) => Promise<T>): Promise<T> {
+    const { model } = call
+    return isEval(model) ? withWinner(model, call, work) : withNamed(model, call, work)
+  }
+
+  async function withWinner<T>(evalId: string, call: ModelCall, work: (model: CatalogModel) => Promise<T>): Promise<T> {
+    return await withNamed(await winners.of(call.caller.accountId, evalId), call, work)
+  }
+
+  function withNamed<T>(name: string, call: ModelCall, work: (model: CatalogModel) => Promise<T>): Promise<T> {
+    try {
+      const known = directory.find(name) ?? onDemand.status(name)
+      if (known) refuseOutOfScope(call.caller, known.model)
+      return known && !onDemand.brings(known) ? work(known.model) : withHeld(name, call, work)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  async function withHeld<T>(
+    name: string,
+    { patience, signal }: ModelCall,
+    work: (model: CatalogModel) => Promise<T>,
   ): Promise<T> {
-    const name = isEval(asked) ? await winners.of(caller.accountId, asked) : asked
-    const known = directory.find(name) ?? onDemand.status(name)
-    if (known) refuseOutOfScope(caller, known.model)
-    if (known && !onDemand.brings(known)) return await work(known.model)
     const held = await onDemand.hold(name, { ...patience, signal })
     try {
       return await work(held.model)
@@ -180,7 +204,7 @@ export function createAdmission(options: {
   }
 
   async function classifyWith(model: CatalogModel, call: Call): Promise<Answer> {
-    const { caller, inputs, activation, routing, signal, lane } = call
+    const { caller, inputs, activation, routing, lane } = call
     const startedAt = performance.now()
     const question = { accountId: caller.accountId, inputs, activation, cache: call.cache ?? 'auto', lane }
     const lookup = answering.look(responders.candidatesOf(model), routing ?? 'auto', question)
@@ -200,11 +224,13 @@ export function createAdmission(options: {
       texts: inputs.length,
       bill,
     }
-    const { outcome, costMicros } = await runAccounted(gateway, accounted, async (onComputed) => {
-      const done = await withTimeLimit(signal, timeoutMs, (limited) => answering.complete(lookup, limited, onComputed))
-      return { outcome: done, work: workOf(done) }
-    })
-    const { servedBy, results, computed } = outcome
+    const { done, costMicros } = await runAccounted(
+      gateway,
+      accounted,
+      (onComputed) => withTimeLimit(call, timeoutMs, (signal) => answering.complete(lookup, signal, onComputed)),
+      workOf,
+    )
+    const { servedBy, results, computed } = done
     const isCached = computed.length === 0
     const latencyMs = performance.now() - startedAt
     const { accountId } = caller
@@ -221,7 +247,7 @@ export function createAdmission(options: {
       const limits = limitsOf(caller, dialect, options.dialectLimits)
       return limits.length === 0 ? undefined : gateway.takeFromLimits(limits)
     },
-    bring: (call) => withModel(call, (model) => model),
+    bring: (call) => withModel(call, async (model) => model),
     classify: (call) => withModel(call, (model) => classifyWith(model, call)),
     providers: () => responders.health(),
     clearCache: ({ accountId }) => options.clearCache(accountId),
@@ -232,12 +258,12 @@ export function createAdmission(options: {
       return { price: prices.of(model.id) ?? FREE, maxTokens: Number.isFinite(maxTokens) ? maxTokens : undefined }
     },
     describe: (call) =>
-      withModel(call, (model) => {
+      withModel(call, async (model) => {
         const { servedBy, isLocal } = responders.candidatesOf(model)[0]!
         return { model, servedBy, maxTokens: isLocal ? engine.maxTokensOf(servedBy) : Number.POSITIVE_INFINITY }
       }),
     revisionOf: (servedBy) => options.revisions.of(servedBy),
-    countTokens: (call, text) => withModel(call, (model) => responders.candidatesOf(model)[0]!.countTokens(text)),
+    countTokens: (call, text) => withModel(call, async (model) => responders.candidatesOf(model)[0]!.countTokens(text)),
     gateway,
   }
 }
@@ -271,20 +297,31 @@ export function tokensOf(results: readonly Classification[]): number {
 }
 
 /** Runs work under a signal that also aborts, with `timed_out`, when the time is up. */
-async function withTimeLimit<T>(
+function withTimeLimit<T>(
+  { signal, controller }: Pick<Call, 'signal' | 'controller'>,
+  timeoutMs: number,
+  work: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (controller?.signal !== signal) return withSignalOfItsOwn(signal, timeoutMs, work)
+  const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs)
+  const stop = () => clearTimeout(timer)
+  const done = work(signal)
+  done.then(stop, stop)
+  return done
+}
+
+async function withSignalOfItsOwn<T>(
   signal: AbortSignal,
   timeoutMs: number,
   work: (limited: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
-  const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs)
   const onAbort = () => controller.abort(signal.reason)
   if (signal.aborted) onAbort()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    return await work(controller.signal)
+    return await withTimeLimit({ signal: controller.signal, controller }, timeoutMs, work)
   } finally {
-    clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
   }
 }

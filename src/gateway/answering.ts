@@ -56,7 +56,13 @@ export function createAnswering(options: {
   return {
     look(candidates, routing, question) {
       const found = known(inOrder(candidates, routing), question)
-      return { ...question, ...found, missing: question.inputs.filter((_, index) => found.known[index] === undefined) }
+      const { inputs } = question
+      const isNew = found.known.every((result) => result === undefined)
+      return {
+        ...question,
+        ...found,
+        missing: isNew ? inputs : inputs.filter((_, at) => found.known[at] === undefined),
+      }
     },
     async complete(lookup, signal, onComputed) {
       const { candidates, known, missing, accountId, activation, lane } = lookup

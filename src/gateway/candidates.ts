@@ -68,9 +68,9 @@ export async function firstAnswer(
   signal: AbortSignal,
   onFailure: (candidate: Candidate, error: unknown) => void,
 ): Promise<{ candidate: Candidate; results: Classification[] }> {
-  const able = candidates.filter((candidate) => candidate.canAnswer(question))
   let last: ValenceError | undefined
-  for (const candidate of able) {
+  for (const candidate of candidates) {
+    if (!candidate.canAnswer(question)) continue
     try {
       return { candidate, results: await candidate.answer(question, signal) }
     } catch (error) {

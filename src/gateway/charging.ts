@@ -33,13 +33,15 @@ const NOT_RUN: ReadonlySet<ErrorCode> = new Set(['busy', 'invalid_request', 'shu
  * A call that fails is free. One whose client went away pays for the texts that had been computed by then.
  *
  * @param run does the work; tells of it as it goes on by the function that it is handed
+ * @param workOf what was done, told from what `run` gives
  * @throws ValenceError `insufficient_credits`, `budget_exceeded`, and what `run` throws
  */
-export async function runAccounted<T extends { work: Work }>(
+export async function runAccounted<T>(
   { wallet, meter }: { wallet: WalletOffice; meter: Meter },
   call: AccountedCall,
   run: (computed: (tokens: number) => void) => Promise<T>,
-): Promise<T & { costMicros: number }> {
+  workOf: (done: T) => Work,
+): Promise<{ done: T; costMicros: number }> {
   const startedAt = performance.now()
   const createdAt = new Date().toISOString()
   const usage = (status: 'ok' | ErrorCode, work: Work, cost: number): UsageRecord => ({
@@ -65,12 +67,13 @@ export async function runAccounted<T extends { work: Work }>(
     const done = await run((tokens) => {
       doneTokens += tokens
     })
-    const cost = call.bill ? costMicros(call.bill.price, done.work.computedTokens) : 0
-    const record = usage('ok', done.work, cost)
+    const work = workOf(done)
+    const cost = call.bill ? costMicros(call.bill.price, work.computedTokens) : 0
+    const record = usage('ok', work, cost)
     // Of work that was charged before, the record is there as well, and stays as it is.
     if (held) await wallet.settle(held, cost, record)
     else await meter.record(record)
-    return { ...done, costMicros: cost }
+    return { done, costMicros: cost }
   } catch (thrown) {
     const { code } = asValenceError(thrown)
     const work = { servedBy: call.servedBy, tokens: doneTokens, computedTokens: doneTokens }

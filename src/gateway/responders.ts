@@ -32,6 +32,9 @@ export type Responders = {
   health(): ProviderHealth[]
 }
 
+/** More models than a server answers for in turn; then they are made again. */
+const MAX_KEPT = 100
+
 /** This server's own weights, among those who answer. */
 const LOCAL_PROVIDER = 'local'
 
@@ -57,10 +60,12 @@ export function createResponders(options: {
     }),
   )
 
+  const weightsOf = (servedBy: string) => `${servedBy}@${revisions.markOf(servedBy)}`
+
   function local(servedBy: string, { costMicros = 0, quality = 0 }: Merits = {}): Candidate {
     return {
       servedBy,
-      weights: `${servedBy}@${revisions.markOf(servedBy)}`,
+      weights: weightsOf(servedBy),
       isLocal: true,
       costMicros,
       quality,
@@ -68,14 +73,27 @@ export function createResponders(options: {
       isResting: () => !engine.canRun(),
       countTokens: (text) => engine.countTokens(servedBy, text),
       canAnswer: () => true,
-      async answer({ inputs, activation, accountId, lane, onComputed }, signal) {
+      answer({ inputs, activation, accountId, lane, onComputed }, signal) {
         const startedAt = performance.now()
         const options = { activation, signal, sharedAmong: sharedAmong(accountId), lane, onComputed }
-        const results = await engine.classify(servedBy, inputs, options)
-        latency.took(performance.now() - startedAt, inputs.length)
-        return results
+        return engine.classify(servedBy, inputs, options).then((results) => {
+          latency.took(performance.now() - startedAt, inputs.length)
+          return results
+        })
       },
     }
+  }
+
+  const ofNoMerits = new Map<string, Candidate>()
+
+  /** The same object for one request after another, since it is a kilobyte and each that waits would hold one. */
+  function sameLocal(servedBy: string): Candidate {
+    const known = ofNoMerits.get(servedBy)
+    if (known?.weights === weightsOf(servedBy)) return known
+    const made = local(servedBy)
+    if (ofNoMerits.size >= MAX_KEPT) ofNoMerits.clear()
+    ofNoMerits.set(servedBy, made)
+    return made
   }
 
   function candidate(model: CatalogModel, chosen: CandidateSettings): Candidate {
@@ -86,7 +104,7 @@ export function createResponders(options: {
   return {
     candidatesOf(model) {
       const chosen = settings.get(model.id)
-      if (chosen === undefined) return [local(directory.resolve(model.id).servedBy)]
+      if (chosen === undefined) return [sameLocal(directory.resolve(model.id).servedBy)]
       // Weights that are missing are no reason to refuse, where somebody else has them.
       const able = chosen.filter((each) => !('local' in each) || directory.get(each.local).servedBy !== undefined)
       if (able.length === 0) directory.resolve((chosen[0] as { local: string }).local)

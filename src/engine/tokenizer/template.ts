@@ -19,7 +19,23 @@ export function overheadOf(template: Template): number {
   return template.reduce((sum, piece) => sum + ('ids' in piece ? piece.ids.length : 0), 0)
 }
 
-/** Puts the ids of one or two texts into a template: `[CLS] first [SEP] second [SEP]`. */
+/** Of each length that was needed, one for all sequences: it takes longer to make than to find, and thousands of texts wait with theirs. */
+const zeros: Int32Array[] = []
+
+/** Longer ones are made anew: there are too many lengths to keep them all. */
+const LONGEST_KEPT = 1024
+
+function zerosOf(length: number): Int32Array {
+  if (length > LONGEST_KEPT) return new Int32Array(length)
+  zeros[length] ??= new Int32Array(length)
+  return zeros[length]
+}
+
+/**
+ * Puts the ids of one or two texts into a template: `[CLS] first [SEP] second [SEP]`.
+ *
+ * @returns arrays to be read only: others may have the same
+ */
 export function fillTemplate(
   template: Template,
   texts: { first: readonly number[]; second: readonly number[] },
@@ -27,7 +43,7 @@ export function fillTemplate(
   const idsOf = (piece: TemplatePiece) => ('ids' in piece ? piece.ids : texts[piece.text])
   const length = template.reduce((sum, piece) => sum + idsOf(piece).length, 0)
   const ids = new Int32Array(length)
-  const typeIds = new Int32Array(length)
+  const typeIds = template.every(({ typeId }) => typeId === 0) ? zerosOf(length) : new Int32Array(length)
   let position = 0
   for (const piece of template) {
     const start = position

@@ -11,7 +11,7 @@ import { createWordPieceShortcut } from './wordpiece-shortcut.ts'
 
 export type TokenSequence = {
   ids: Int32Array
-  /** which of the two texts each id belongs to, in the model's numbering: 0 or 1 */
+  /** which of the two texts each id belongs to, in the model's numbering: 0 or 1; to be read only, since others may have the same */
   typeIds: Int32Array
   /** whether something was cut off: the whole encoding would have had more than maxTokens ids */
   truncated: boolean
@@ -98,7 +98,8 @@ export function tokenizerWith(
     const truncated = ids.length > budget
     if (truncated && limit.strategy === 'only_second') throw new RangeError('there is no second text to be cut')
     const texts = { first: keep(ids, Math.min(ids.length, budget), limit), second: [] }
-    return { ...fillTemplate(single, texts), truncated }
+    const { ids: all, typeIds } = fillTemplate(single, texts)
+    return { ids: all, typeIds, truncated }
   }
 
   function encodePair(text: string, other: string, budget: number, limit: TokenLimit): TokenSequence {
@@ -130,5 +131,6 @@ export function tokenizerWith(
 }
 
 function keep(ids: readonly number[], count: number, { side }: TokenLimit): readonly number[] {
+  if (count === ids.length) return ids
   return side === 'left' ? ids.slice(ids.length - count) : ids.slice(0, count)
 }
