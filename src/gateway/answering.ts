@@ -53,6 +53,17 @@ export function createAnswering(options: {
     return nothing
   }
 
+  function keep(
+    { accountId, activation, missing, cache: mode }: Lookup,
+    candidate: Candidate,
+    computed: Classification[],
+  ) {
+    if (!keeps(candidate, mode)) return
+    const { weights } = candidate
+    for (const [index, result] of computed.entries())
+      cache.keep({ accountId, weights, activation }, missing[index]!, result)
+  }
+
   return {
     look(candidates, routing, question) {
       const found = known(inOrder(candidates, routing), question)
@@ -64,21 +75,25 @@ export function createAnswering(options: {
         missing: isNew ? inputs : inputs.filter((_, at) => found.known[at] === undefined),
       }
     },
-    async complete(lookup, signal, onComputed) {
+    complete(lookup, signal, onComputed) {
       const { candidates, known, missing, accountId, activation, lane } = lookup
-      if (missing.length === 0)
-        return { servedBy: candidates[0]!.servedBy, results: known as Classification[], computed: [] }
-      const question = { accountId, activation, lane, inputs: missing, onComputed }
-      const { candidate, results: computed } = await firstAnswer(candidates, question, signal, onFailure)
-      const { servedBy, weights } = candidate
-      if (keeps(candidate, lookup.cache)) {
-        for (const [index, result] of computed.entries())
-          cache.keep({ accountId, weights, activation }, missing[index]!, result)
+      if (missing.length === 0) {
+        const results = known as Classification[]
+        return Promise.resolve({ servedBy: candidates[0]!.servedBy, results, computed: [] })
       }
-      const fresh = computed.values()
-      return { servedBy, results: known.map((result) => result ?? fresh.next().value!), computed }
+      const question = { accountId, activation, lane, inputs: missing, onComputed }
+      return firstAnswer(candidates, question, signal, onFailure).then(({ candidate, results }) => {
+        keep(lookup, candidate, results)
+        return outcomeOf(lookup, candidate, results)
+      })
     },
   }
+}
+
+/** @param computed one for each text that was missing */
+function outcomeOf({ known }: Lookup, { servedBy }: Candidate, computed: Classification[]): Outcome {
+  const fresh = computed.values()
+  return { servedBy, results: known.map((result) => result ?? fresh.next().value!), computed }
 }
 
 /** Weights of ours say the same again; another's answer is kept where the client says so. */

@@ -62,25 +62,28 @@ export function inOrder(candidates: readonly Candidate[], routing: Routing): rea
  * @throws ValenceError the last one's where all fail: `upstream_failed`, `timed_out`, `busy`, `internal`; at once what no
  *   other would answer differently; `invalid_request` where none has words for the question; the signal's reason
  */
-export async function firstAnswer(
+export function firstAnswer(
   candidates: readonly Candidate[],
   question: Question,
   signal: AbortSignal,
   onFailure: (candidate: Candidate, error: unknown) => void,
 ): Promise<{ candidate: Candidate; results: Classification[] }> {
-  let last: ValenceError | undefined
-  for (const candidate of candidates) {
-    if (!candidate.canAnswer(question)) continue
-    try {
-      return { candidate, results: await candidate.answer(question, signal) }
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!mayDiffer(error)) throw error
-      if (!(error instanceof ValenceError && error.code === 'busy')) onFailure(candidate, error)
-      last = error instanceof ValenceError ? error : failed(error as UpstreamError)
-    }
+  /** @param last why the one before did not answer */
+  function askFrom(index: number, last?: ValenceError): Promise<{ candidate: Candidate; results: Classification[] }> {
+    const candidate = candidates[index]
+    if (!candidate) return Promise.reject(last ?? nobodyTakesIt())
+    if (!candidate.canAnswer(question)) return askFrom(index + 1, last)
+    return candidate.answer(question, signal).then(
+      (results) => ({ candidate, results }),
+      (error: unknown) => {
+        signal.throwIfAborted()
+        if (!mayDiffer(error)) throw error
+        if (!(error instanceof ValenceError && error.code === 'busy')) onFailure(candidate, error)
+        return askFrom(index + 1, error instanceof ValenceError ? error : failed(error as UpstreamError))
+      },
+    )
   }
-  throw last ?? nobodyTakesIt()
+  return askFrom(0)
 }
 
 function nobodyTakesIt(): ValenceError {

@@ -23,15 +23,15 @@ export function createBodyReader(usualBytes: number): BodyReader {
     async read(source, maxBytes, parse) {
       if (Number(source.headers['content-length'] ?? 0) > maxBytes) throw bodyTooLarge()
       let isLong = false
+      function check(length: number): void {
+        if (length > maxBytes) throw bodyTooLarge()
+        if (isLong || length <= usualBytes) return
+        if (long === LONG_AT_ONCE) throw tooManyLong()
+        long += 1
+        isLong = true
+      }
       try {
-        const bytes = await gather(source, (length) => {
-          if (length > maxBytes) throw bodyTooLarge()
-          if (isLong || length <= usualBytes) return
-          if (long === LONG_AT_ONCE) throw tooManyLong()
-          long += 1
-          isLong = true
-        })
-        return await parse(bytes)
+        return await gather(source, check, parse)
       } finally {
         if (isLong) long -= 1
       }
@@ -39,9 +39,17 @@ export function createBodyReader(usualBytes: number): BodyReader {
   }
 }
 
-/** Puts the pieces of a body together. Where `check` throws at the length so far, the rest goes by unkept. */
-function gather(source: IncomingMessage, check: (length: number) => void): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+/**
+ * Puts the pieces of a body together. Where `check` throws at the length so far, the rest goes by unkept.
+ *
+ * The request holds what hears of it until it is answered, so nothing of it may hold the bytes once they are parsed.
+ */
+function gather<T>(
+  source: IncomingMessage,
+  check: (length: number) => void,
+  parse: (bytes: Buffer) => T | Promise<T>,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>()
   let pieces: Buffer[] | undefined = []
   let length = 0
   source.on('data', (piece: Buffer) => {
@@ -56,7 +64,13 @@ function gather(source: IncomingMessage, check: (length: number) => void): Promi
     }
   })
   source.once('end', () => {
-    if (pieces) resolve(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length))
+    if (!pieces) return
+    try {
+      resolve(parse(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, length)))
+    } catch (error) {
+      reject(error)
+    }
+    pieces = undefined
   })
   source.once('error', reject)
   return promise
