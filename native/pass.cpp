@@ -209,7 +209,7 @@ struct Pass {
     team.share(chunksOf(pack.tokens, some), thread, [&](const Team::Turn& turn) {
       const int from = turn.chunk * some, end = std::min(from + some, pack.tokens);
       for (int token = from; token < end; token++) {
-        if (token + kTokensAhead < end) expectWord(pack.ids[token + kTokensAhead]);
+        if (token + kTokensAhead < pack.tokens) expectWord(pack.ids[token + kTokensAhead]);
         kernels.embed(network, pack.ids[token], at.places[token], pack.typeIds[token], at.x.get() + (size_t)token * stride);
       }
       normalise(Alone{*this}, network.embeddingNorm, this->some(allRows(), from, end - from), nullptr);
