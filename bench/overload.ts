@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { LoadJob, LoadReport } from './load/job.ts'
 import { runLoad } from './load/run.ts'
@@ -64,10 +65,12 @@ async function load(arrivals: LoadJob['arrivals']) {
   return { ...summary(report), ...rss.stop() }
 }
 
-function summary({ answered, elapsedMs, latenciesMs, failures, refused }: LoadReport) {
+function summary({ answered, elapsedMs, latenciesMs, failures, refused, cpuMs }: LoadReport) {
+  const goodput = answered / (elapsedMs / 1000)
   return {
     sentPerSecond: (answered + sum(Object.values(failures))) / seconds,
-    goodput: answered / (elapsedMs / 1000),
+    goodput,
+    goodputOfCoresLeft: goodput / (1 - cpuMs / (elapsedMs * availableParallelism())),
     answerP50Ms: quantile(latenciesMs, 0.5),
     answerP99Ms: quantile(latenciesMs, 0.99),
     refused: refused.count,
@@ -100,7 +103,9 @@ function print(measured: readonly Load[][]): void {
     console.log(JSON.stringify(measured))
     return
   }
-  const peaks = measured.map((loads) => Math.max(...loads.map(({ goodput }) => goodput)))
+  const peaksOf = (figure: (load: Load) => number) => measured.map((loads) => Math.max(...loads.map(figure)))
+  const peaks = peaksOf(({ goodput }) => goodput)
+  const peaksOfCoresLeft = peaksOf(({ goodputOfCoresLeft }) => goodputOfCoresLeft)
   const offered = [`closed loop, ${CAPACITY_CLIENTS} clients`, ...factors.map((factor) => `${factor} × that`)]
   console.table(
     offered.map((name, index) => {
@@ -112,6 +117,10 @@ function print(measured: readonly Load[][]): void {
         'sent/s': ofAll(({ sentPerSecond }) => sentPerSecond),
         'goodput/s': ofAll(({ goodput }) => goodput),
         'of the peak, %': ofAll(({ goodput }, round) => (100 * goodput) / peaks[round]!),
+        // A server on a machine of its own would have what the load generator takes, which is more where more is sent.
+        'the same, of the cores that the load generator leaves, %': ofAll(
+          ({ goodputOfCoresLeft }, round) => (100 * goodputOfCoresLeft) / peaksOfCoresLeft[round]!,
+        ),
         'answers p50; p99, ms': `${ofAll(({ answerP50Ms }) => answerP50Ms)}; ${ofAll(({ answerP99Ms }) => answerP99Ms)}`,
         refused: total(({ refused }) => refused),
         'without Retry-After': total(({ refusedWithoutRetryAfter }) => refusedWithoutRetryAfter),
