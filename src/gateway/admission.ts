@@ -303,9 +303,9 @@ function withTimeLimit<T>(
   work: (limited: AbortSignal) => Promise<T>,
 ): Promise<T> {
   if (controller?.signal !== signal) return withSignalOfItsOwn(signal, timeoutMs, work)
+  const done = work(signal)
   const timer = setTimeout(() => controller.abort(timedOut(timeoutMs)), timeoutMs)
   const stop = () => clearTimeout(timer)
-  const done = work(signal)
   done.then(stop, stop)
   return done
 }
