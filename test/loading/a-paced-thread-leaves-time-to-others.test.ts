@@ -3,22 +3,38 @@ import { Worker } from 'node:worker_threads'
 import { expect, it } from 'vitest'
 import { createPace } from '../../src/loading/pace.ts'
 
-// Beside other tests the busy thread may not have what its half was paused for.
-it('has no more than half of what a busy thread beside it has', { retry: 2 }, async () => {
+/** As much of a processor as a busy thread has where nobody else wants its own. */
+const WHOLE_PROCESSOR = 0.9
+
+it('has no more than half of what a busy thread beside it has', async () => {
   const busy = new Worker("require('node:worker_threads').parentPort.postMessage(0); for (;;);", { eval: true })
   await once(busy, 'message')
+  // Where other tests want the busy thread's processor, it has less than what it was paused for: when they want least of it tells most.
+  let measured = beside()
+  for (let more = 0; more < 5 && measured.othersShare < WHOLE_PROCESSOR; more++) {
+    const again = beside()
+    if (again.othersShare > measured.othersShare) measured = again
+  }
+  await busy.terminate()
+  // What is not its half is what the clock of a busy machine counts late.
+  expect(measured.ownOverOthers).toBeLessThan(0.7)
+})
+
+/** What a paced thread and the process's others have while it works. */
+function beside(): { ownOverOthers: number; othersShare: number } {
   const pace = createPace()
-  const [own, all] = [process.threadCpuUsage().user, process.cpuUsage().user]
+  const [own, all, began] = [process.threadCpuUsage().user, process.cpuUsage().user, performance.now()]
   for (let piece = 0; piece < 200; piece++) {
     work()
     pace()
   }
   const ownMicros = process.threadCpuUsage().user - own
   const othersMicros = process.cpuUsage().user - all - ownMicros
-  await busy.terminate()
-  // What is not its half is what the clock of a busy machine counts late.
-  expect(ownMicros / othersMicros).toBeLessThan(0.7)
-})
+  return {
+    ownOverOthers: ownMicros / othersMicros,
+    othersShare: othersMicros / (1000 * (performance.now() - began)),
+  }
+}
 
 it('does not pause while the others do nothing', () => {
   const pace = createPace()
