@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { coresLeftShare } from './load/cores-left.ts'
 import { measure } from './measure.ts'
 import { createProgress } from './report/progress.ts'
 import { spreadOf } from './report/statistics.ts'
@@ -58,8 +58,8 @@ async function oneRound(round: number) {
   const http = await measure(subject, { ...common, mode: 'http32' })
   const added = (other: { macsPerSecond: number }) => 100 * (alone.macsPerSecond / other.macsPerSecond - 1)
   const timing = (name: string) => http.serverTimingMs?.[name] ?? Number.NaN
-  const loadMsPerText = (http.loadCpuMs ?? Number.NaN) / http.texts
-  const leftByLoad = 1 - (loadMsPerText * http.textsPerSecond) / (1000 * availableParallelism())
+  const { loadCpuMs: cpuMs = Number.NaN, elapsedMs } = http
+  const leftByLoad = coresLeftShare({ cpuMs, elapsedMs })
   return {
     'forward pass alone, texts/s': alone.textsPerSecond,
     'engine alone, texts/s': engine.textsPerSecond,
@@ -68,7 +68,7 @@ async function oneRound(round: number) {
     'HTTP, tokenising and queueing add, %': added(http),
     'the same, of the cores that the load generator leaves, %': leftByLoad * (added(http) + 100) - 100,
     // A server on a machine of its own would have this for texts.
-    'load generator, ms of a core a text': loadMsPerText,
+    'load generator, ms of a core a text': cpuMs / http.texts,
     'a text over HTTP: p50, ms': http.p50Ms ?? Number.NaN,
     'tokenising, ms': timing('tokenize'),
     'waiting in the queue, ms': timing('queue'),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { coresLeftShare } from './load/cores-left.ts'
 import type { LoadJob, LoadReport } from './load/job.ts'
 import { runLoad } from './load/run.ts'
 import { createProgress } from './report/progress.ts'
@@ -70,7 +70,7 @@ function summary({ answered, elapsedMs, latenciesMs, failures, refused, cpuMs }:
   return {
     sentPerSecond: (answered + sum(Object.values(failures))) / seconds,
     goodput,
-    goodputOfCoresLeft: goodput / (1 - cpuMs / (elapsedMs * availableParallelism())),
+    goodputOfCoresLeft: goodput / coresLeftShare({ cpuMs, elapsedMs }),
     answerP50Ms: quantile(latenciesMs, 0.5),
     answerP99Ms: quantile(latenciesMs, 0.99),
     refused: refused.count,

@@ -53,21 +53,7 @@ const ROUTING_REASONS: Readonly<Record<Routing, string>> = {
 }
 
 /** What a call is known by, whatever it asks. */
-export type CallContext = Pick<
-  Call,
-  | 'caller'
-  | 'requestId'
-  | 'route'
-  | 'tag'
-  | 'workId'
-  | 'lane'
-  | 'cache'
-  | 'routing'
-  | 'store'
-  | 'patience'
-  | 'signal'
-  | 'controller'
->
+export type CallContext = Omit<Call, 'model' | 'inputs' | 'activation'>
 
 /**
  * What a call is known by, whatever it asks: who asks, the request's id and route, its tag, and when nobody waits any more.

@@ -57,7 +57,7 @@ export function createAnswering(options: {
     { accountId, activation, missing, cache: mode }: Lookup,
     candidate: Candidate,
     computed: Classification[],
-  ) {
+  ): void {
     if (!keeps(candidate, mode)) return
     const { weights } = candidate
     for (const [index, result] of computed.entries())

@@ -98,8 +98,7 @@ export function tokenizerWith(
     const truncated = ids.length > budget
     if (truncated && limit.strategy === 'only_second') throw new RangeError('there is no second text to be cut')
     const texts = { first: keep(ids, Math.min(ids.length, budget), limit), second: [] }
-    const { ids: all, typeIds } = fillTemplate(single, texts)
-    return { ids: all, typeIds, truncated }
+    return { ...fillTemplate(single, texts), truncated }
   }
 
   function encodePair(text: string, other: string, budget: number, limit: TokenLimit): TokenSequence {
