@@ -3,7 +3,7 @@ import { canMeasure, measure } from './measure.ts'
 import type { Progress } from './report/progress.ts'
 import type { Cell, CompetitorResults, Mode, ModelResults } from './report/results.ts'
 import { mean } from './report/statistics.ts'
-import { macsOf } from './roof/macs.ts'
+import { macsOf, macsOfKernels } from './roof/macs.ts'
 import type { Roof } from './roof/measure.ts'
 import type { BenchModel, Competitor } from './subjects/competitors.ts'
 import { type Subject, startSubject } from './subjects/process.ts'
@@ -127,6 +127,7 @@ function describe(model: BenchModel, { workloads }: Plan): ModelResults['workloa
       meanTokens: mean(tokens),
       macs: mean(macs.map(({ total }) => total)),
       linearMacs: mean(macs.map(({ linear }) => linear)),
+      kernelMacs: mean(tokens.map((count) => macsOfKernels(model.shape, count))),
     }
   })
 }

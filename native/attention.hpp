@@ -14,7 +14,6 @@
 namespace {
 
 constexpr float kLargestWeight = 65535.0f;
-constexpr float kLog2OfE = 1.44269504f;
 
 alignas(64) constexpr int32_t kNoStarts[kPanelColumns] = {};
 
@@ -280,8 +279,8 @@ void attention(const AttentionCall& call, void* memory) {
   packKeys(call, at);
   packValues(call, at);
   beginTiles();
-  for (int first = 0, rows; first < call.queryCount; first += rows) {
-    rows = rowsOfTile(call.queryCount - first);
+  for (int first = 0, rows; first < call.tokens; first += rows) {
+    rows = rowsOfTile(call.tokens - first);
     expectOutput(call, first, rows);
     quantise(call.queries + (size_t)first * call.stride, call.width, call.stride, rows, at.queries, at.inner,
              at.queryScales);

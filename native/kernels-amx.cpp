@@ -86,9 +86,10 @@ void storeTile(const uint8_t* input, size_t stride, int rows, const int8_t* pane
 #include "tile-through-memory.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
+#include "first-token.hpp"
 
 const valence::Kernels* valence::amxKernels() {
-  static const Kernels kernels = {"amx", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
+  static const Kernels kernels = {"amx", linear, attentionScratchBytes, attention, attendFirst, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

@@ -62,9 +62,10 @@ inline void tile(const uint8_t* input, size_t stride, int rows, const int8_t* pa
 #include "tile-in-registers.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
+#include "first-token.hpp"
 
 const valence::Kernels* valence::avx2Kernels() {
-  static const Kernels kernels = {"avx2", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
+  static const Kernels kernels = {"avx2", linear, attentionScratchBytes, attention, attendFirst, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

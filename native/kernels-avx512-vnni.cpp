@@ -139,9 +139,10 @@ inline __attribute__((always_inline)) void tile(const uint8_t* input, size_t str
 #include "tile-in-registers.hpp"
 #include "linear.hpp"
 #include "attention.hpp"
+#include "first-token.hpp"
 
 const valence::Kernels* valence::avx512VnniKernels() {
-  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, normalise, quantise, findLargest, quantiseSome, embed, dense};
+  static const Kernels kernels = {"avx512-vnni", linear, attentionScratchBytes, attention, attendFirst, normalise, quantise, findLargest, quantiseSome, embed, dense};
   return &kernels;
 }
 #else

@@ -29,13 +29,25 @@ struct LinearCall {
 
 struct AttentionCall {
   // Rows of one text, of one head. Behind `width`, up to whole panels, they are 0.
-  const float* queries;  // [queryCount, stride]
+  const float* queries;  // [tokens, stride]
   const float* keys;     // [tokens, stride]
   const float* values;   // [tokens, stride]
-  int queryCount, tokens, width;
+  int tokens, width;
   int stride;
-  float* output;  // [queryCount, outputStride], at the head's first column
+  float* output;  // [tokens, outputStride], at the head's first column
   int outputStride;
+};
+
+// Heads whose products with a row go together, so that it is read once for them.
+constexpr int kHeadsTogether = 4;
+
+struct FirstTokenCall {
+  const float* rows;  // [tokens, stride], of one text
+  int tokens, width, stride;
+  int heads;         // at most kHeadsTogether
+  float* queries;    // [heads, headStride], what rows are multiplied with for their scores as powers of 2; becomes the mean of the rows, weighted by these
+  size_t headStride;
+  float* scores;     // [heads, tokens in whole lanes]: scratch memory
 };
 
 // Memory that one thread needs while it attends; see attentionScratchBytes.
@@ -45,6 +57,7 @@ struct Kernels {
   void (*linear)(const LinearCall& call, int firstPanel, int endPanel);
   size_t (*attentionScratchBytes)(int tokens, int width);
   void (*attention)(const AttentionCall& call, void* scratch);
+  void (*attendFirst)(const FirstTokenCall& call);
   // x = LayerNorm(x + added), and x quantised; `added` may be null, and lies as x does. `width` may be any number, strides are multiples of 16.
   void (*normalise)(float* x, const float* added, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
                     int quantisedStride, float* scales);

@@ -5,6 +5,9 @@
 
 namespace {
 
+// How many Floats the registers hold.
+constexpr int kRegisters = 8;
+
 struct Floats { __m256 low, high; };
 struct Ints { __m256i low, high; };
 

@@ -5,6 +5,9 @@
 
 namespace {
 
+// How many Floats the registers hold.
+constexpr int kRegisters = 32;
+
 struct Floats { __m512 v; };
 struct Ints { __m512i v; };
 

@@ -27,6 +27,17 @@ int outputsOf(const QuantisedMatrix& matrix) { return roundUp(matrix.rows, kPane
 
 size_t panelBytes(const QuantisedMatrix& matrix) { return panelBytes(matrix, outputsOf(matrix)); }
 
+// See FirstTokenAttention.
+size_t firstTokenBytes(const Network& network) {
+  const size_t inputs = roundUp(network.hidden, kInputStep), width = roundUp(network.hidden / network.heads, kInputStep);
+  return network.heads * (2 * headColumns(network) * inputs + absorbedColumns(network) * width);
+}
+
+// Some rows of a matrix.
+QuantisedMatrix rowsOf(const QuantisedMatrix& matrix, int first, int count) {
+  return {count, matrix.columns, matrix.weights + (size_t)first * matrix.columns, matrix.scales + first, matrix.bias + first};
+}
+
 }  // namespace
 
 // All panels lie in one piece, in the order in which a pass reads them: on huge pages, where no page has to be looked up.
@@ -36,8 +47,10 @@ Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers, 
   network_.classifier = halved(classifier);
   const int columns = headColumns(network), width = network.hidden / network.heads, attended = 3 * network.heads * columns;
   size_t total = 0;
+  const QuantisedLayer* const last = &layers.back();
   for (const QuantisedLayer& layer : layers) {
-    total += panelBytes(layer.queryKeyValue, attended) + panelBytes(layer.attentionOutput) + panelBytes(layer.expand) + panelBytes(layer.contract);
+    total += &layer == last ? firstTokenBytes(network) : panelBytes(layer.queryKeyValue, attended);
+    total += panelBytes(layer.attentionOutput) + panelBytes(layer.expand) + panelBytes(layer.contract);
   }
   panels_ = zeroed<int8_t>(total);
   int8_t* at = panels_.get();
@@ -53,11 +66,43 @@ Model::Model(const Network& network, const std::vector<QuantisedLayer>& layers, 
     return (3 * head + part) * columns + row % width;
   };
   for (const QuantisedLayer& layer : layers) {
-    layers_.push_back({nextTo(layer.queryKeyValue, attended, byHead), next(layer.attentionOutput), next(layer.expand), next(layer.contract),
-                       layer.attentionNorm, layer.outputNorm});
+    Linear queryKeyValue;
+    if (&layer == last) network_.firstToken = absorbKeys(layer.queryKeyValue, nextTo);
+    else queryKeyValue = nextTo(layer.queryKeyValue, attended, byHead);
+    layers_.push_back({queryKeyValue, next(layer.attentionOutput), next(layer.expand), next(layer.contract), layer.attentionNorm, layer.outputNorm});
   }
   network_.layers = layers_.data();
   network_.layerCount = (int)layers_.size();
+}
+
+// score = log2 e / √width · Σ q[d] · (scale[d] · Σ weights[d, i] · x[i]) = Σ absorbed[i] · x[i], where absorbed[i] = Σ weights[d, i] · (scale[d] · q[d]) · log2 e / √width.
+template <typename Next>
+FirstTokenAttention Model::absorbKeys(const QuantisedMatrix& queryKeyValue, Next&& next) {
+  const int hidden = network_.hidden, width = hidden / network_.heads, columns = headColumns(network_), absorbed = absorbedColumns(network_);
+  const QuantisedMatrix keys = rowsOf(queryKeyValue, hidden, hidden);
+  const auto byHead = [&](int row) { return row / width * columns + row % width; };
+
+  QuantisedMatrix queries = rowsOf(queryKeyValue, 0, hidden);
+  std::vector<float> scales(hidden), bias(hidden);
+  for (int row = 0; row < hidden; row++) {
+    scales[row] = queries.scales[row] * keys.scales[row];
+    bias[row] = queries.bias[row] * keys.scales[row];
+  }
+  queries.scales = scales.data();
+  queries.bias = bias.data();
+
+  std::vector<int8_t> turned((size_t)hidden * hidden);  // [heads, hidden, width]
+  for (int row = 0; row < hidden; row++)
+    for (int i = 0; i < hidden; i++) turned[((size_t)(row / width) * hidden + i) * width + row % width] = keys.weights[(size_t)row * hidden + i];
+  const int turnedRows = network_.heads * hidden;
+  const std::vector<float> overRoot(turnedRows, kLog2OfE / std::sqrt((float)width)), none(turnedRows, 0.0f);
+
+  FirstTokenAttention packed;
+  packed.queries = next(queries, network_.heads * columns, byHead);
+  packed.absorb = next({turnedRows, width, turned.data(), overRoot.data(), none.data()}, network_.heads * absorbed,
+                       [&](int row) { return row / hidden * absorbed + row % hidden; });
+  packed.values = next(rowsOf(queryKeyValue, 2 * hidden, hidden), network_.heads * columns, byHead);
+  return packed;
 }
 
 // [rows, columns] → panels of 32 rows, in which four columns of a row lie together: [rows / 32][columns / 4][32][4].

@@ -40,6 +40,10 @@ class Model {
   template <typename Function>
   Linear pack(const QuantisedMatrix& matrix, int outputs, int8_t* panels, Function&& outputOf);
 
+  // The last layer's queries, keys and values, packed by `next` as the other matrices are.
+  template <typename Next>
+  FirstTokenAttention absorbKeys(const QuantisedMatrix& queryKeyValue, Next&& next);
+
   FloatLinear halved(const FloatMatrix& matrix);
 
   Network network_;

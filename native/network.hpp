@@ -21,6 +21,9 @@ constexpr int kSpareRows = 32;
 // Wider heads than any model's are refused, so that a head's row fits on the stack.
 constexpr int kLongestHead = 512;
 
+// A softmax takes powers of 2.
+constexpr float kLog2OfE = 1.44269504f;
+
 constexpr int roundUp(int value, int step) { return (value + step - 1) / step * step; }
 
 // y[o] = scale(x) · scales[o] · Σ weights[o, i] · x[i] + bias[o].
@@ -47,10 +50,17 @@ struct FloatLinear {
 };
 
 struct Layer {
-  // A head's queries, its keys and its values, then the next head's, each in whole panels.
+  // A head's queries, its keys and its values, then the next head's, each in whole panels. The last layer has none: see FirstTokenAttention.
   Linear queryKeyValue;
   Linear attentionOutput, expand, contract;
   Norm attentionNorm, outputNorm;
+};
+
+// What takes the place of the last layer's queries, keys and values, as only the first token asks there: first-token.hpp has why.
+struct FirstTokenAttention {
+  Linear queries;  // a head's, then the next head's, each in whole panels; times the scales of its keys' weights
+  Linear absorb;   // for each head [hidden, its width], its keys' weights with rows for columns: query → what a token's row is multiplied with
+  Linear values;   // as queries
 };
 
 enum class HeadActivation { tanh, relu };
@@ -64,11 +74,14 @@ struct Network {
   const float* types = nullptr;       // [2, hidden], or nothing
   Norm embeddingNorm;
   Layer* layers = nullptr;
+  FirstTokenAttention firstToken;
   FloatLinear headDense, classifier;
   HeadActivation headActivation = HeadActivation::tanh;
 };
 
 // Columns of a head's queries, as of its keys and its values.
 inline int headColumns(const Network& network) { return roundUp(network.hidden / network.heads, kPanelColumns); }
+// Outputs of a head of FirstTokenAttention::absorb.
+inline int absorbedColumns(const Network& network) { return roundUp(network.hidden, kPanelColumns); }
 
 }  // namespace valence

@@ -12,6 +12,10 @@ namespace {
 // rest) stays in a core's second-level cache: 48 rows of 3,072 floats are 0.6 MB. Where that cache has 1 MB, 96 rows are 3%
 // slower, and where it has 2 MB they are no faster.
 constexpr int kBlockRows = 48;
+// Texts whose first tokens attend together: two tiles of them.
+constexpr int kTextsTogether = 24;
+// What takes as long as a multiplication of two floats, in multiplications of bytes.
+constexpr int kBytesInFloat = 4;
 // Rows of a chunk where the work is by rows; a row takes about a microsecond.
 constexpr int kChunkRows = 8;
 // A chunk's first words are waited for, and the others fetched meanwhile.
@@ -42,9 +46,6 @@ struct Panels {
   int endOf(int chunk) const { return std::min(firstOf(chunk) + inChunk, end); }
   const int8_t* ofChunk(int chunk) const { return linear->panels + (size_t)firstOf(chunk) * linear->inputs * kPanelColumns; }
 };
-
-// What a head makes of a row.
-enum Part { queries, keys, values };
 
 // Rows of all tokens, or of the first of each text, with what attention makes of them.
 struct Rows {
@@ -216,60 +217,43 @@ struct Pass {
     });
   }
 
-  // All heads' panels, in chunks of whole heads. The first that is read of a head is of its queries, or of its keys.
-  Panels panelsOfHeads(const Layer& layer, Part first) {
-    const int heads = chunkSizeOf(network.heads, (int64_t)pack.tokens * quantisedStride * headStride);
-    return {&layer.queryKeyValue, first * columns / kPanelColumns, layer.queryKeyValue.outputs / kPanelColumns, heads * headStride / kPanelColumns};
+  // All heads' panels, in chunks of whole heads.
+  Panels panelsOfHeads(const Layer& layer) {
+    const Linear& linear = layer.queryKeyValue;
+    const int heads = chunkSizeOf(network.heads, (int64_t)pack.tokens * linear.inputs * headStride);
+    return {&linear, 0, linear.outputs / kPanelColumns, heads * headStride / kPanelColumns};
   }
 
-  // Each head's products and then its attention, while a core still has what they gave in its second-level cache.
-  // @param next what is multiplied after it
-  template <typename Function>
-  void byHeads(const Panels& panels, const Panels& next, Function&& attendHead) {
-    team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
-      Scratch* const scratch = scratchOf(turn.thread);
-      if (!scratch) return;
-      const int heads = panels.inChunk * kPanelColumns / headStride;
-      const int from = turn.chunk * heads, end = std::min(from + heads, network.heads);
-      for (int head = from; head < end; head++) {
-        const int8_t* const ofNext = panels.ofChunk(turn.chunk) + (size_t)(head + 1 - from) * headStride * panels.linear->inputs;
-        attendHead(head, head + 1 < end ? ofNext : panelAfter(panels, turn, next), *scratch);
-      }
-    });
+  // Some outputs as a matrix of their own.
+  // @param first a multiple of kPanelColumns, as `count` is
+  static Linear outputsOf(Linear linear, int first, int count) {
+    linear.outputs = count;
+    linear.panels += (size_t)first * linear.inputs;
+    linear.scales += first;
+    linear.bias += first;
+    linear.starts += first;
+    return linear;
   }
 
-  // Some parts of a head as a matrix of their own.
-  Linear partsOf(const Layer& layer, int head, Part first, int count) {
-    Linear parts = layer.queryKeyValue;
-    const int output = head * headStride + first * columns;
-    parts.outputs = count * columns;
-    parts.panels += (size_t)output * parts.inputs;
-    parts.scales += output;
-    parts.bias += output;
-    parts.starts += output;
-    return parts;
+  // All of a matrix's outputs, by one thread.
+  void project(const Linear& linear, const uint8_t* quantised, const float* scales, int rows, float* output, int outputStride, const int8_t* after) {
+    kernels.linear({&linear, quantised, scales, rows, output, outputStride, Then::store, after}, 0, linear.outputs / kPanelColumns);
   }
 
-  // @param output where a head's rows have what these parts make
-  void project(const Linear& parts, const uint8_t* quantised, const float* scales, int rows, float* output, const int8_t* after) {
-    kernels.linear({&parts, quantised, scales, rows, output, headStride, Then::store, after}, 0, parts.outputs / kPanelColumns);
-  }
-
-  // A head's attention in every text, of all its tokens or of the first; their queries are then the first rows'.
-  void attendTexts(int head, bool firstTokensOnly, const Scratch& scratch) {
+  // A head's attention in every text.
+  void attendTexts(int head, const Scratch& scratch) {
     const float* const rows = scratch.queryKeyValue.get();
     for (int text = 0; text < pack.texts; text++) {
-      const int start = at.starts[text], row = firstTokensOnly ? text : start;
+      const int start = at.starts[text];
       const float* const ofText = rows + (size_t)start * headStride;
       AttentionCall call;
-      call.queries = rows + (size_t)row * headStride + queries * columns;
-      call.keys = ofText + keys * columns;
-      call.values = ofText + values * columns;
-      call.queryCount = firstTokensOnly ? 1 : pack.lengths[text];
+      call.queries = ofText;
+      call.keys = ofText + columns;
+      call.values = ofText + 2 * columns;
       call.tokens = pack.lengths[text];
       call.width = headWidth;
       call.stride = headStride;
-      call.output = at.context.get() + (size_t)row * stride + head * headWidth;
+      call.output = at.context.get() + (size_t)start * stride + head * headWidth;
       call.outputStride = stride;
       kernels.attention(call, scratch.attention.get());
     }
@@ -328,16 +312,55 @@ struct Pass {
     normalise(how, layer.outputNorm, rows, rows.context);
   }
 
+  // Each head's products and then its attention, while a core still has what they gave in its second-level cache.
+  // @param next what is multiplied after it
   void fullLayer(const Layer& layer, const Panels& next) {
-    byHeads(panelsOfHeads(layer, queries), panelsOf(layer.attentionOutput, pack.tokens), [&](int head, const int8_t* after, Scratch& scratch) {
-      project(partsOf(layer, head, queries, 3), at.quantised.get(), at.scales.get(), pack.tokens, scratch.queryKeyValue.get(), after);
-      attendTexts(head, false, scratch);
+    const Panels panels = panelsOfHeads(layer), then = panelsOf(layer.attentionOutput, pack.tokens);
+    team.share(panels.chunks(), thread, [&](const Team::Turn& turn) {
+      Scratch* const scratch = scratchOf(turn.thread);
+      if (!scratch) return;
+      const int from = panels.firstOf(turn.chunk) * kPanelColumns, end = panels.endOf(turn.chunk) * kPanelColumns;
+      for (int output = from; output < end; output += headStride) {
+        const Linear head = outputsOf(layer.queryKeyValue, output, headStride);
+        const int8_t* const after = output + headStride < end ? head.panels + (size_t)headStride * head.inputs : panelAfter(panels, turn, then);
+        project(head, at.quantised.get(), at.scales.get(), pack.tokens, scratch->queryKeyValue.get(), headStride, after);
+        attendTexts(output / headStride, *scratch);
+      }
     });
     afterAttention(layer, allRows(), next);
   }
 
-  // The head reads nothing but the first token ([CLS]), so the last layer asks for it alone: keys and values of all tokens,
-  // everything else for one row a text. Exact.
+  // Some texts' first tokens, in kHeadsTogether heads or fewer from this one on.
+  // @param after what is multiplied after it
+  void attendFirst(int head, int heads, int firstText, int texts, Scratch& scratch, const int8_t* after) {
+    const FirstTokenAttention& layer = network.firstToken;
+    const int absorbedOf = absorbedColumns(network), queryStride = heads * columns, widthStride = layer.absorb.inputs;
+    const size_t headStride = (size_t)kTextsTogether * stride;
+    const Linear queries = outputsOf(layer.queries, head * columns, queryStride), first = outputsOf(layer.values, head * columns, columns);
+    project(queries, at.firstQuantised.get() + (size_t)firstText * quantisedStride, at.firstScales.get() + firstText, texts, scratch.queries.get(), queryStride,
+            outputsOf(layer.absorb, head * absorbedOf, absorbedOf).panels);
+    for (int i = 0; i < heads; i++) {
+      const Linear absorb = outputsOf(layer.absorb, (head + i) * absorbedOf, absorbedOf);
+      kernels.quantise(scratch.queries.get() + i * columns, headWidth, queryStride, texts, scratch.quantisedQueries.get(), widthStride, scratch.firstScales.get());
+      project(absorb, scratch.quantisedQueries.get(), scratch.firstScales.get(), texts, scratch.absorbed.get() + i * headStride, stride,
+              i + 1 < heads ? absorb.panels + (size_t)absorbedOf * widthStride : first.panels);
+    }
+    for (int text = 0; text < texts; text++) {
+      kernels.attendFirst({at.x.get() + (size_t)at.starts[firstText + text] * stride, pack.lengths[firstText + text], hidden, stride, heads,
+                           scratch.absorbed.get() + (size_t)text * stride, headStride, scratch.scores.get()});
+    }
+    for (int i = 0; i < heads; i++) {
+      const Linear values = outputsOf(layer.values, (head + i) * columns, columns);
+      kernels.quantise(scratch.absorbed.get() + i * headStride, hidden, stride, texts, scratch.quantisedMeans.get(), quantisedStride, scratch.firstScales.get());
+      project(values, scratch.quantisedMeans.get(), scratch.firstScales.get(), texts, scratch.queries.get(), columns,
+              i + 1 < heads ? values.panels + (size_t)columns * values.inputs : after);
+      for (int text = 0; text < texts; text++) {
+        std::copy_n(scratch.queries.get() + text * columns, headWidth, at.context.get() + (size_t)(firstText + text) * stride + (head + i) * headWidth);
+      }
+    }
+  }
+
+  // The head reads nothing but the first token ([CLS]), so the last layer is computed for it alone, one row a text.
   void lastLayer(const Layer& layer) {
     for (int text = 0; text < pack.texts; text++) {
       const size_t from = at.starts[text];
@@ -345,12 +368,20 @@ struct Pass {
       std::copy_n(at.quantised.get() + from * quantisedStride, quantisedStride, at.firstQuantised.get() + (size_t)text * quantisedStride);
       at.firstScales[text] = at.scales[from];
     }
-    byHeads(panelsOfHeads(layer, keys), panelsOf(layer.attentionOutput, pack.texts), [&](int head, const int8_t* after, Scratch& scratch) {
-      const Linear ofQueries = partsOf(layer, head, queries, 1);
-      float* const rows = scratch.queryKeyValue.get();
-      project(partsOf(layer, head, keys, 2), at.quantised.get(), at.scales.get(), pack.tokens, rows + keys * columns, ofQueries.panels);
-      project(ofQueries, at.firstQuantised.get(), at.firstScales.get(), pack.texts, rows + queries * columns, after);
-      attendTexts(head, true, scratch);
+    const int64_t productsOfHead = (int64_t)pack.texts * 3 * quantisedStride * columns + (int64_t)pack.tokens * 2 * stride * kBytesInFloat;
+    const int some = chunkSizeOf(network.heads, productsOfHead);
+    const Panels next = panelsOf(layer.attentionOutput, pack.texts);
+    team.share(chunksOf(network.heads, some), thread, [&](const Team::Turn& turn) {
+      Scratch* const scratch = scratchOf(turn.thread);
+      if (!scratch) return;
+      const int end = std::min((turn.chunk + 1) * some, network.heads);
+      for (int head = turn.chunk * some, after; head < end; head = after) {
+        after = std::min(head + kHeadsTogether, end);
+        const int8_t* const then = after < end ? network.firstToken.queries.panels + (size_t)after * columns * quantisedStride : next.ofChunk(0);
+        for (int text = 0; text < pack.texts; text += kTextsTogether) {
+          attendFirst(head, after - head, text, std::min(kTextsTogether, pack.texts - text), *scratch, then);
+        }
+      }
     });
     afterAttention(layer, firstRows(), {});
   }
@@ -408,6 +439,22 @@ void Scratch::reserve(const Network& network, const Kernels& kernels, int tokens
     attention = zeroed<char>(bytes);
     attentionBytes_ = bytes;
   }
+  reserveForFirst(network);
+}
+
+void Scratch::reserveForFirst(const Network& network) {
+  const int hidden = roundUp(network.hidden, kInputStep), columns = headColumns(network);
+  if (hidden <= hidden_ && columns <= firstColumns_ && network.maxTokens <= longest_) return;
+  hidden_ = std::max(hidden, hidden_);
+  firstColumns_ = std::max(columns, firstColumns_);
+  longest_ = std::max(network.maxTokens, longest_);
+  constexpr size_t rows = kTextsTogether + kSpareRows;
+  queries = zeroed<float>(rows * kHeadsTogether * firstColumns_);
+  quantisedQueries = zeroed<uint8_t>(rows * roundUp(firstColumns_, kInputStep));
+  absorbed = zeroed<float>((size_t)kHeadsTogether * kTextsTogether * hidden_);
+  quantisedMeans = zeroed<uint8_t>(rows * hidden_);
+  firstScales = zeroed<float>(rows);
+  scores = zeroed<float>((size_t)kHeadsTogether * roundUp(longest_, kLaneColumns));
 }
 
 void runPass(const Network& network, const Kernels& kernels, const Pack& pack, Workspace& workspace, std::vector<Scratch>& scratches, Team& team,
@@ -418,7 +465,7 @@ void runPass(const Network& network, const Kernels& kernels, const Pack& pack, W
   pass.embed();
   const Layer* const last = network.layers + network.layerCount - 1;
   for (const Layer* layer = network.layers; layer < last; layer++) {
-    pass.fullLayer(*layer, pass.panelsOfHeads(layer[1], layer + 1 < last ? queries : keys));
+    pass.fullLayer(*layer, layer + 1 < last ? pass.panelsOfHeads(layer[1]) : pass.panelsOf(network.firstToken.queries, pack.texts));
   }
   pass.lastLayer(*last);
   pass.head(logits);

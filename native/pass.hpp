@@ -43,9 +43,18 @@ class Scratch {
   Array<float> largest;               // [chunks of the product, a block's rows]
   Array<float> queryKeyValue;         // [tokens, those of one head]: the next head's go where a core has this one's at hand
   Array<char> attention;
+  // Of the last layer's attention: some texts at a time, and some heads of each.
+  Array<float> queries;             // [texts, columns of those heads]; or the values of one
+  Array<uint8_t> quantisedQueries;  // [texts, a head's width]
+  Array<float> absorbed;            // [heads, texts, hidden]
+  Array<uint8_t> quantisedMeans;    // [texts, hidden]
+  Array<float> firstScales;         // [texts]
+  Array<float> scores;              // [heads, tokens of the longest text]
 
  private:
-  int inner_ = 0, tokens_ = 0, columns_ = 0;
+  void reserveForFirst(const Network& network);
+
+  int inner_ = 0, tokens_ = 0, columns_ = 0, hidden_ = 0, firstColumns_ = 0, longest_ = 0;
   size_t attentionBytes_ = 0;
 };
 

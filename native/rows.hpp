@@ -1,6 +1,7 @@
 // Work on rows of floats, one after the other, on lanes of either width. Included by every instruction set.
 #pragma once
 #include <math.h>
+#include <algorithm>
 #include <type_traits>
 #include "kernels.hpp"
 
@@ -154,6 +155,15 @@ inline __attribute__((always_inline)) void forEach(Function&& function) {
   }
 }
 
+// Calls function(a constant) of `count`, from 1 to most.
+template <int most, typename Function>
+inline __attribute__((always_inline)) void withConstant(int count, Function&& function) {
+  if constexpr (most > 1) {
+    if (count < most) return withConstant<most - 1>(count, function);
+  }
+  function(std::integral_constant<int, most>());
+}
+
 // Weights ahead that are fetched meanwhile, 8 KB: by one text they are multiplied faster than they come from memory.
 constexpr int kHalvesAhead = 4096;
 
@@ -189,16 +199,11 @@ inline void dots(const float* input, int inputStride, const uint16_t* weights, i
 void dense(const FloatLinear& linear, const float* input, int inputStride, int rows, int first, int end, float* output, int outputStride) {
   constexpr int kTogether = 4;
   for (int i = first; i < end; i += kLaneColumns) {
-    const auto some = [&](auto count, int row) {
-      dots<count>(input + (size_t)row * inputStride, inputStride, linear.weights + (size_t)i * linear.inputs, linear.inputs, linear.bias + i, end - i,
-                  output + (size_t)row * outputStride + i, outputStride);
-    };
-    int row = 0;
-    for (; row + kTogether <= rows; row += kTogether) some(std::integral_constant<int, kTogether>(), row);
-    switch (rows - row) {
-      case 1: some(std::integral_constant<int, 1>(), row); break;
-      case 2: some(std::integral_constant<int, 2>(), row); break;
-      case 3: some(std::integral_constant<int, 3>(), row); break;
+    for (int row = 0; row < rows; row += kTogether) {
+      withConstant<kTogether>(std::min(kTogether, rows - row), [&](auto count) {
+        dots<count>(input + (size_t)row * inputStride, inputStride, linear.weights + (size_t)i * linear.inputs, linear.inputs, linear.bias + i, end - i,
+                    output + (size_t)row * outputStride + i, outputStride);
+      });
     }
   }
 }

@@ -98,7 +98,8 @@ function modelLines(model: ModelResults, peak: number | undefined, plot: string)
       `### ${sentenceCase(workload.title)}`,
       '',
       `${workload.texts} texts of ${workload.meanTokens.toFixed(1)} tokens and ${(workload.macs / 1e9).toFixed(3)} GMAC in the mean; ` +
-        `${percent(workload.linearMacs / workload.macs)} of it is in the products with weights, the rest is attention.`,
+        `${percent(workload.linearMacs / workload.macs)} of it is in the products with weights, the rest is attention. ` +
+        `Valence’s kernels carry out ${percent(workload.kernelMacs / workload.macs)} of it.`,
       '',
       ...throughputTable(timed, workload.name, peak),
       '',
@@ -212,8 +213,9 @@ function howToRead({ models }: Results): string[] {
       'themselves come to the roof, not a library to compare with.',
     '- **HTTP** has one text a request, from a closed loop of clients on kept-alive connections in one other process on the same machine, the same for ' +
       'all (`bench/load/`). A library without a server gets the thinnest one of its language. † marks figures with requests that failed.',
-    '- **Shares of the roof** count what an answer needs, with the last layer for [CLS] only (`bench/roof/macs.ts`), whether or not a library spares itself ' +
-      'the rest: padding and work for nothing lower its share.',
+    '- **Shares of the roof** count what the model needs for an answer, with the last layer for [CLS] only (`bench/roof/macs.ts`), whether or not a library spares itself ' +
+      'the rest: padding and work for nothing lower its share. The count is the same for all. Valence’s kernels never make the last layer’s keys and values ' +
+      '(`native/first-token.hpp`), which counts as done: the shares of what they carry out are lower by the part that each workload says.',
     '',
     '### Settings',
     '',

@@ -26,6 +26,8 @@ export type ModelResults = {
     meanTokens: number
     macs: number
     linearMacs: number
+    /** what Valence's kernels carry out of `macs` */
+    kernelMacs: number
   }[]
   competitors: CompetitorResults[]
 }
