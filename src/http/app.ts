@@ -25,6 +25,7 @@ import { addOpenApi } from './openapi.ts'
 import { rateLimitHeaders } from './rate-limits.ts'
 import { fromHttp } from './request-errors.ts'
 import { createRouteTable } from './route-table.ts'
+import { sendTogether } from './send-together.ts'
 import { answerUnreadable } from './unreadable.ts'
 
 export type AppOptions = {
@@ -150,6 +151,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     if (!request.route.config.isUpload) arrivals.watch(request, reply)
     done()
   })
+  sendTogether(app)
   app.addHook('preClose', async () => {
     stopping = true
   })
