@@ -96,6 +96,7 @@ export function createBatcher(options: {
   const known = createIdenticalTexts<Job>()
   let running = 0
   let closed = false
+  let dispatchesSoon = false
 
   function admit(texts: readonly QueuedText[], name: Lane): Job[] {
     const lane = lanes[name]
@@ -209,6 +210,18 @@ export function createBatcher(options: {
     return pack
   }
 
+  /** Texts whose requests are read in one turn of the event loop go together; one that comes where nothing runs waits for no other. */
+  function dispatchSoon(): void {
+    if (running === 0) batcher.dispatch()
+    else if (!dispatchesSoon) {
+      dispatchesSoon = true
+      setImmediate(() => {
+        dispatchesSoon = false
+        batcher.dispatch()
+      })
+    }
+  }
+
   async function runPack(pack: Job[]): Promise<void> {
     const startedAt = performance.now()
     try {
@@ -241,7 +254,7 @@ export function createBatcher(options: {
         if (closed) throw shuttingDown()
         signal.throwIfAborted()
         const results = join(admit(texts, lane), signal, onDone)
-        batcher.dispatch()
+        dispatchSoon()
         return results
       } catch (error) {
         return Promise.reject(error)
