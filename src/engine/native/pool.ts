@@ -75,6 +75,9 @@ function forgetMatrices(layer: Partial<EncoderLayer>): void {
 
 /** @returns the tokens of all texts one behind the other, and how many each has */
 function endToEnd(pack: readonly EncodedText[]): { lengths: Int32Array; ids: Int32Array; typeIds: Int32Array } {
+  const [first, second] = pack
+  // The addon copies what it is given.
+  if (first && !second) return { ...first, lengths: Int32Array.of(first.ids.length) }
   const lengths = new Int32Array(pack.length)
   let tokens = 0
   for (const [index, text] of pack.entries()) {
