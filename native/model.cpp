@@ -38,6 +38,17 @@ QuantisedMatrix rowsOf(const QuantisedMatrix& matrix, int first, int count) {
   return {count, matrix.columns, matrix.weights + (size_t)first * matrix.columns, matrix.scales + first, matrix.bias + first};
 }
 
+// [heads · width, columns] → [heads, columns, width]
+std::vector<int8_t> turnedByHead(const QuantisedMatrix& matrix, int width) {
+  std::vector<int8_t> turned((size_t)matrix.rows * matrix.columns);
+  for (int row = 0; row < matrix.rows; row++) {
+    const int8_t* const from = matrix.weights + (size_t)row * matrix.columns;
+    int8_t* const to = turned.data() + (size_t)(row / width) * matrix.columns * width + row % width;
+    for (int i = 0; i < matrix.columns; i++) to[(size_t)i * width] = from[i];
+  }
+  return turned;
+}
+
 }  // namespace
 
 // All panels lie in one piece, in the order in which a pass reads them: on huge pages, where no page has to be looked up.
@@ -91,9 +102,7 @@ FirstTokenAttention Model::absorbKeys(const QuantisedMatrix& queryKeyValue, Next
   queries.scales = scales.data();
   queries.bias = bias.data();
 
-  std::vector<int8_t> turned((size_t)hidden * hidden);  // [heads, hidden, width]
-  for (int row = 0; row < hidden; row++)
-    for (int i = 0; i < hidden; i++) turned[((size_t)(row / width) * hidden + i) * width + row % width] = keys.weights[(size_t)row * hidden + i];
+  const std::vector<int8_t> turned = turnedByHead(keys, width);
   const int turnedRows = network_.heads * hidden;
   const std::vector<float> overRoot(turnedRows, kLog2OfE / std::sqrt((float)width)), none(turnedRows, 0.0f);
 

@@ -330,34 +330,59 @@ struct Pass {
     afterAttention(layer, allRows(), next);
   }
 
-  // Some texts' first tokens, in kHeadsTogether heads or fewer from this one on.
+  // Some heads of some texts, whose first tokens attend together.
+  struct Group {
+    int head, heads;  // at most kHeadsTogether
+    int text, texts;  // at most kTextsTogether
+  };
+
+  Linear absorbOf(int head) {
+    const int outputs = absorbedColumns(network);
+    return outputsOf(network.firstToken.absorb, head * outputs, outputs);
+  }
+  Linear valuesOf(int head) { return outputsOf(network.firstToken.values, head * columns, columns); }
+
+  // Where a group's absorbed queries lie, and then its means: [heads, kTextsTogether, stride]
+  float* absorbedOf(const Scratch& scratch, int head, int text) { return scratch.absorbed.get() + ((size_t)head * kTextsTogether + text) * stride; }
+
+  // First rows → queries → what the rows of their texts are multiplied with.
+  void absorbQueries(const Group& group, Scratch& scratch) {
+    const Linear queries = outputsOf(network.firstToken.queries, group.head * columns, group.heads * columns);
+    const int widthStride = network.firstToken.absorb.inputs;
+    project(queries, at.firstQuantised.get() + (size_t)group.text * quantisedStride, at.firstScales.get() + group.text, group.texts, scratch.queries.get(),
+            queries.outputs, absorbOf(group.head).panels);
+    for (int i = 0; i < group.heads; i++) {
+      const int head = group.head + i;
+      kernels.quantise(scratch.queries.get() + i * columns, headWidth, queries.outputs, group.texts, scratch.quantisedQueries.get(), widthStride,
+                       scratch.firstScales.get());
+      project(absorbOf(head), scratch.quantisedQueries.get(), scratch.firstScales.get(), group.texts, absorbedOf(scratch, i, 0), stride,
+              i + 1 < group.heads ? absorbOf(head + 1).panels : valuesOf(group.head).panels);
+    }
+  }
+
+  // Weighted means of rows → context.
   // @param after what is multiplied after it
-  void attendFirst(int head, int heads, int firstText, int texts, Scratch& scratch, const int8_t* after) {
-    const FirstTokenAttention& layer = network.firstToken;
-    const int absorbedOf = absorbedColumns(network), queryStride = heads * columns, widthStride = layer.absorb.inputs;
-    const size_t headStride = (size_t)kTextsTogether * stride;
-    const Linear queries = outputsOf(layer.queries, head * columns, queryStride), first = outputsOf(layer.values, head * columns, columns);
-    project(queries, at.firstQuantised.get() + (size_t)firstText * quantisedStride, at.firstScales.get() + firstText, texts, scratch.queries.get(), queryStride,
-            outputsOf(layer.absorb, head * absorbedOf, absorbedOf).panels);
-    for (int i = 0; i < heads; i++) {
-      const Linear absorb = outputsOf(layer.absorb, (head + i) * absorbedOf, absorbedOf);
-      kernels.quantise(scratch.queries.get() + i * columns, headWidth, queryStride, texts, scratch.quantisedQueries.get(), widthStride, scratch.firstScales.get());
-      project(absorb, scratch.quantisedQueries.get(), scratch.firstScales.get(), texts, scratch.absorbed.get() + i * headStride, stride,
-              i + 1 < heads ? absorb.panels + (size_t)absorbedOf * widthStride : first.panels);
-    }
-    for (int text = 0; text < texts; text++) {
-      kernels.attendFirst({at.x.get() + (size_t)at.starts[firstText + text] * stride, pack.lengths[firstText + text], hidden, stride, heads,
-                           scratch.absorbed.get() + (size_t)text * stride, headStride, scratch.scores.get()});
-    }
-    for (int i = 0; i < heads; i++) {
-      const Linear values = outputsOf(layer.values, (head + i) * columns, columns);
-      kernels.quantise(scratch.absorbed.get() + i * headStride, hidden, stride, texts, scratch.quantisedMeans.get(), quantisedStride, scratch.firstScales.get());
-      project(values, scratch.quantisedMeans.get(), scratch.firstScales.get(), texts, scratch.queries.get(), columns,
-              i + 1 < heads ? values.panels + (size_t)columns * values.inputs : after);
-      for (int text = 0; text < texts; text++) {
-        std::copy_n(scratch.queries.get() + text * columns, headWidth, at.context.get() + (size_t)(firstText + text) * stride + (head + i) * headWidth);
+  void valuesOfMeans(const Group& group, Scratch& scratch, const int8_t* after) {
+    for (int i = 0; i < group.heads; i++) {
+      const int head = group.head + i;
+      kernels.quantise(absorbedOf(scratch, i, 0), hidden, stride, group.texts, scratch.quantisedMeans.get(), quantisedStride, scratch.firstScales.get());
+      project(valuesOf(head), scratch.quantisedMeans.get(), scratch.firstScales.get(), group.texts, scratch.queries.get(), columns,
+              i + 1 < group.heads ? valuesOf(head + 1).panels : after);
+      for (int text = 0; text < group.texts; text++) {
+        std::copy_n(scratch.queries.get() + text * columns, headWidth, at.context.get() + (size_t)(group.text + text) * stride + head * headWidth);
       }
     }
+  }
+
+  // @param after what is multiplied after it
+  void attendFirst(const Group& group, Scratch& scratch, const int8_t* after) {
+    absorbQueries(group, scratch);
+    for (int i = 0; i < group.texts; i++) {
+      const int text = group.text + i;
+      kernels.attendFirst({at.x.get() + (size_t)at.starts[text] * stride, pack.lengths[text], hidden, stride, group.heads, absorbedOf(scratch, 0, i),
+                           (size_t)kTextsTogether * stride, scratch.scores.get()});
+    }
+    valuesOfMeans(group, scratch, after);
   }
 
   // The head reads nothing but the first token ([CLS]), so the last layer is computed for it alone, one row a text.
@@ -379,7 +404,7 @@ struct Pass {
         after = std::min(head + kHeadsTogether, end);
         const int8_t* const then = after < end ? network.firstToken.queries.panels + (size_t)after * columns * quantisedStride : next.ofChunk(0);
         for (int text = 0; text < pack.texts; text += kTextsTogether) {
-          attendFirst(head, after - head, text, std::min(kTextsTogether, pack.texts - text), *scratch, then);
+          attendFirst({head, after - head, text, std::min(kTextsTogether, pack.texts - text)}, *scratch, then);
         }
       }
     });
