@@ -74,14 +74,11 @@ async function runAll(): Promise<void> {
     secondsARound: seconds,
     quick,
     realTexts: hasRealTexts(),
-    roof: [],
     ...(typeof measureRoof === 'string' && { roofMissing: measureRoof }),
     models: [],
   }
   for (const model of models) {
-    const { results: ofModel, roof } = await runModel(model, plan, progress)
-    results.models.push(ofModel)
-    results.roof.push(...roof)
+    results.models.push(await runModel(model, plan, progress))
   }
   progress.end()
   keep(results)

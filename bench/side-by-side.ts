@@ -27,13 +27,9 @@ type Entry = { results: CompetitorResults; subject: Subject }
  * Measures every library on one model. A round is every workload, mode and library once, in that order, so that whatever
  * else the machine does falls on all of them alike; the roof is measured at the start of each.
  *
- * @returns the model's results, and what the roof was in each round
+ * @returns the model's results, with what the roof was in each round
  */
-export async function runModel(
-  model: BenchModel,
-  plan: Plan,
-  progress: Progress,
-): Promise<{ results: ModelResults; roof: Roof[] }> {
+export async function runModel(model: BenchModel, plan: Plan, progress: Progress): Promise<ModelResults> {
   const entries: Entry[] = []
   const competitors: CompetitorResults[] = []
   try {
@@ -43,7 +39,7 @@ export async function runModel(
       if (entry.subject) entries.push({ results: entry.results, subject: entry.subject })
     }
     const roof = await allRounds(model, entries, plan, progress)
-    return { results: { name: model.name, title: model.title, workloads: describe(model, plan), competitors }, roof }
+    return { name: model.name, title: model.title, workloads: describe(model, plan), roof, competitors }
   } finally {
     await Promise.all(entries.map(({ subject }) => subject.stop()))
   }

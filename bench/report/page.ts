@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GATE } from '../accuracy.ts'
-import { vectorPeak } from '../roof/measure.ts'
+import { vectorPeaks } from '../roof/measure.ts'
 import { barChart } from './plot.ts'
 import { type Cell, CLIENTS, type CompetitorResults, type Mode, type ModelResults, type Results } from './results.ts'
 import { type Spread, spreadOf } from './statistics.ts'
@@ -37,7 +37,7 @@ export function pageOf(results: Results, plots: readonly string[]): string {
     '',
     ...roofLines(results),
     '',
-    ...results.models.flatMap((model, index) => modelLines(model, vectorPeak(results.roof), plots[index]!)),
+    ...results.models.flatMap((model, index) => modelLines(model, plots[index]!)),
     ...howToRead(results),
     '',
   ].join('\n')
@@ -65,7 +65,8 @@ function machineLines({ machine, rounds, secondsARound, realTexts }: Results): s
   )
 }
 
-function roofLines({ roof, roofMissing }: Results): string[] {
+function roofLines({ models, roofMissing }: Results): string[] {
+  const roof = models.flatMap((model) => model.roof)
   if (roof.length === 0) return [`The machine's INT8 peak was not measured: ${roofMissing ?? 'no round was run'}.`]
   const rows = (Object.keys(roof[0]!) as (keyof (typeof roof)[0])[]).map((instruction) => {
     const measured = roof.map((round) => round[instruction]).filter((figures) => figures !== null)
@@ -77,14 +78,15 @@ function roofLines({ roof, roofMissing }: Results): string[] {
     '## The roof',
     '',
     'How many INT8 multiply-accumulates the machine can do at most, measured in every round by a loop that does nothing else (`bench/roof/peak.cpp`), in ' +
-      'GMAC/s. Shares of the roof are shares of the widest vector instruction on all cores, in its best round. `tdpbusd` is AMX, which libraries may use or not: one that ' +
+      'GMAC/s. Shares of the roof are shares of the widest vector instruction on all cores as it was at the beginning of their round, the median of the rounds. `tdpbusd` is AMX, which libraries may use or not: one that ' +
       'does can be above 100%.',
     '',
     ...table(['instruction', 'one core', 'all cores'], rows),
   ]
 }
 
-function modelLines(model: ModelResults, peak: number | undefined, plot: string): string[] {
+function modelLines(model: ModelResults, plot: string): string[] {
+  const peaks = vectorPeaks(model.roof)
   const timed = model.competitors.filter(({ skipped }) => skipped === undefined)
   const skipped = model.competitors.filter((competitor) => competitor.skipped !== undefined)
   return [
@@ -101,7 +103,7 @@ function modelLines(model: ModelResults, peak: number | undefined, plot: string)
         `${percent(workload.linearMacs / workload.macs)} of it is in the products with weights, the rest is attention. ` +
         `Valence’s kernels carry out ${percent(workload.kernelMacs / workload.macs)} of it.`,
       '',
-      ...throughputTable(timed, workload.name, peak),
+      ...throughputTable(timed, workload.name, peaks),
       '',
       ...latencyTable(timed, workload.name),
       '',
@@ -141,27 +143,28 @@ const MODE_TITLES: Record<Mode, string> = {
   http32: '32 clients',
 }
 
-function throughputTable(competitors: CompetitorResults[], workload: string, peak: number | undefined): string[] {
+function throughputTable(competitors: CompetitorResults[], workload: string, peaks: readonly number[]): string[] {
   const modes = modesIn(competitors, workload)
   const rows = competitors.map((competitor) => [
     marked(competitor),
-    ...modes.map((mode) => throughputOf(cellOf(competitor, workload, mode), peak)),
+    ...modes.map((mode) => throughputOf(cellOf(competitor, workload, mode), peaks)),
   ])
   return table(['texts/s (share of the roof)', ...modes.map((mode) => MODE_TITLES[mode])], rows)
 }
 
-function throughputOf(cell: Cell | undefined, peak: number | undefined): string {
+function throughputOf(cell: Cell | undefined, peaks: readonly number[]): string {
   if (!cell) return '–'
   if (cell.failed !== undefined) return 'failed'
   if (cell.rounds.length === 0) return '–'
   const texts = spread(spreadOf(cell.rounds.map(({ textsPerSecond }) => textsPerSecond)))
-  const share = peak === undefined ? '' : ` (${shareOfRoof(cell, peak)})`
+  const share = peaks.length === 0 ? '' : ` (${shareOfRoof(cell, peaks)})`
   const failures = cell.rounds.some((round) => round.failures !== undefined) ? ' †' : ''
   return `${texts}${share}${failures}`
 }
 
-function shareOfRoof({ rounds }: Cell, peak: number): string {
-  return percent(spreadOf(rounds.map(({ macsPerSecond }) => macsPerSecond)).median / peak)
+/** @param peaks one a round */
+function shareOfRoof({ rounds }: Cell, peaks: readonly number[]): string {
+  return percent(spreadOf(rounds.map(({ macsPerSecond }, round) => macsPerSecond / peaks[round]!)).median)
 }
 
 function latencyTable(competitors: CompetitorResults[], workload: string): string[] {
@@ -226,8 +229,8 @@ function howToRead({ models }: Results): string[] {
   ]
 }
 
-function plotOf(model: ModelResults, { quick, roof }: Results): string {
-  const peak = vectorPeak(roof)
+function plotOf(model: ModelResults, { quick }: Results): string {
+  const peaks = vectorPeaks(model.roof)
   const workload = model.workloads[0]!
   const modes = modesIn(model.competitors, workload.name).filter((mode) => CLIENTS[mode] !== undefined)
   const mode = modes.at(-1) ?? 'batches'
@@ -239,7 +242,7 @@ function plotOf(model: ModelResults, { quick, roof }: Results): string {
         label: marked(competitor),
         ours: competitor.id.startsWith('valence'),
         value: spreadOf(cell.rounds.map(({ textsPerSecond }) => textsPerSecond)),
-        note: peak === undefined ? '' : `${shareOfRoof(cell, peak)} of the roof`,
+        note: peaks.length === 0 ? '' : `${shareOfRoof(cell, peaks)} of the roof`,
       },
     ]
   })

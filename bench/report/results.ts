@@ -11,7 +11,6 @@ export type Results = {
   quick: boolean
   /** false where made-up texts stood in for SST-2 and the reviews */
   realTexts: boolean
-  roof: Roof[]
   roofMissing?: string
   models: ModelResults[]
 }
@@ -29,6 +28,8 @@ export type ModelResults = {
     /** what Valence's kernels carry out of `macs` */
     kernelMacs: number
   }[]
+  /** one a round; none where it could not be measured */
+  roof: Roof[]
   competitors: CompetitorResults[]
 }
 

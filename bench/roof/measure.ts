@@ -29,10 +29,11 @@ export async function compileRoof(): Promise<(() => Promise<Roof>) | string> {
 }
 
 /**
- * What shares of the roof are shares of: the dot product of the widest vectors that there are, on all cores, in the best of
- * the rounds, for whatever else the machine did can only have made a measurement smaller.
+ * What a round's shares of the roof are shares of: the dot product of the widest vectors that there are, on all cores, as it was in that
+ * round, since a machine's clock may be 6% faster some minutes later.
+ *
+ * @returns multiply-accumulates a second, one figure a round; none where there is no such instruction
  */
-export function vectorPeak(roofs: readonly Roof[]): number | undefined {
-  const peaks = roofs.flatMap((roof) => (roof['vpdpbusd zmm'] ?? roof['vpdpbusd ymm'])?.allCores ?? [])
-  return peaks.length === 0 ? undefined : Math.max(...peaks)
+export function vectorPeaks(roofs: readonly Roof[]): number[] {
+  return roofs.flatMap((roof) => (roof['vpdpbusd zmm'] ?? roof['vpdpbusd ymm'])?.allCores ?? [])
 }

@@ -26,6 +26,18 @@ const KEPT_OUTPUT = 4000
 const POLL_MS = 200
 const STOP_WITHIN_MS = 5000
 
+/** Those that have not ended. A bench that is ended itself must not leave them behind: they are stopped, and hold ports and folders. */
+const children = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => process.exit(code))
+}
+
 type Running = { child: ChildProcess; lines: AsyncIterator<string>; output(): string }
 
 /** @throws Error with the end of what the process said, where it does not start */
@@ -62,6 +74,8 @@ export async function startSubject(competitor: Competitor, model: BenchModel): P
 
 function start({ file, args, env, cwd }: Command): Running {
   const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] })
+  children.add(child)
+  child.once('exit', () => children.delete(child))
   let output = ''
   const keep = (chunk: string) => {
     output = (output + chunk).slice(-KEPT_OUTPUT)
