@@ -53,24 +53,32 @@ inline void endTiles() {}
 #define ROWS11(at) ROWS10(at) ROW10(at)
 #define ROWS12(at) ROWS11(at) ROW11(at)
 #define WEIGHTS(a, b) "vmovdqu64 " a "(%%rdi), %%zmm0\n vmovdqu64 " b "(%%rdi), %%zmm1\n"
-// Cache lines of the next panel, among the four steps of a round: 8 are all that this round reads of its own.
-#define LINE(at) "prefetcht1 " at "(%%r8)\n"
+// Cache lines of the next panel, among the four steps of a round: 8 are all that this round reads of its own. Where few rows go by, all weights are
+// read once a pass and would only drive each other out of the third-level cache: fetched past it (NTA) a text that comes alone takes 1 to 2% less time.
+// A pack's are read by other packs as well, which that would cost 1%.
+#define PAST(at) "prefetchnta " at "(%%r8)\n"
+#define INTO(at) "prefetcht1 " at "(%%r8)\n"
 #define FETCH0(step)
 #define FETCH1(step) FETCH1_##step
-#define FETCH1_0 LINE("0")
+#define FETCH1_0 INTO("0")
 #define FETCH1_1
 #define FETCH1_2
 #define FETCH1_3
-#define FETCH3(step) FETCH3_##step
-#define FETCH3_0 LINE("0")
-#define FETCH3_1 LINE("64")
-#define FETCH3_2 LINE("128")
-#define FETCH3_3
+#define FETCH2(step) FETCH2_##step
+#define FETCH2_0 INTO("0")
+#define FETCH2_1
+#define FETCH2_2 INTO("64")
+#define FETCH2_3
+#define FETCH4(step) FETCH4_##step
+#define FETCH4_0 PAST("0")
+#define FETCH4_1 PAST("64")
+#define FETCH4_2 PAST("128")
+#define FETCH4_3 PAST("192")
 #define FETCH8(step) FETCH8_##step
-#define FETCH8_0 LINE("0") LINE("64")
-#define FETCH8_1 LINE("128") LINE("192")
-#define FETCH8_2 LINE("256") LINE("320")
-#define FETCH8_3 LINE("384") LINE("448")
+#define FETCH8_0 PAST("0") PAST("64")
+#define FETCH8_1 PAST("128") PAST("192")
+#define FETCH8_2 PAST("256") PAST("320")
+#define FETCH8_3 PAST("384") PAST("448")
 #define START(a, b) "vmovdqu64 (%[starts]), %[" a "]\n vmovdqu64 64(%[starts]), %[" b "]\n"
 #define START1 START("a0", "b0")
 #define START2 START1 START("a1", "b1")
@@ -126,7 +134,8 @@ inline __attribute__((always_inline)) void tile(const uint8_t* input, size_t str
   case count:                                                                                                  \
     if (ahead.lines == 0) LOOP(START##count, ROWS##count, 0);                                                  \
     else if (ahead.lines == 1) LOOP(START##count, ROWS##count, 1);                                             \
-    else if (ahead.lines == 3) LOOP(START##count, ROWS##count, 3);                                             \
+    else if (ahead.lines == 2) LOOP(START##count, ROWS##count, 2);                                             \
+    else if (ahead.lines == 4) LOOP(START##count, ROWS##count, 4);                                             \
     else LOOP(START##count, ROWS##count, 8);                                                                   \
     EACH##count return;
   switch (rows) {

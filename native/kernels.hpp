@@ -10,7 +10,7 @@ namespace valence {
 // 8 lines are a whole panel in the time of one tile.
 struct Ahead {
   const int8_t* at = nullptr;
-  int lines = 0;  // 0, 1, 3 or 8
+  int lines = 0;  // 0, 1, 2, 4 or 8
 };
 
 // What becomes of a product's rows.

@@ -12,11 +12,11 @@
 namespace {
 
 // Which part of the next panel a tile fetches. A panel comes from memory as slowly as a tile or two take, so it is spread over
-// the last eight tiles before it is needed, or over as many as there are.
+// the last tiles before it is needed: eight, four, two or the only one. All of it in the last of two tiles is 2.5% slower for sentences that come alone.
 inline Ahead aheadOf(const int8_t* next, size_t panelBytes, int tilesLeft, int tiles) {
-  const int spread = tiles >= 8 ? 8 : tiles >= 3 ? 3 : 1;
+  const int spread = tiles >= 8 ? 8 : tiles >= 4 ? 4 : tiles >= 2 ? 2 : 1;
   if (next == nullptr || tilesLeft > spread) return {nullptr, 0};
-  const int lines = (8 + spread - 1) / spread;
+  const int lines = 8 / spread;
   return {next + panelBytes / 8 * (size_t)(lines * (spread - tilesLeft)), lines};
 }
 
