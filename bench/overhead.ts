@@ -69,6 +69,8 @@ async function oneRound(round: number) {
     'forward pass alone, texts/s': alone.textsPerSecond,
     'engine alone, texts/s': engine.textsPerSecond,
     'HTTP, 32 clients, texts/s': http.textsPerSecond,
+    'forward pass alone, GMAC/s': alone.macsPerSecond / 1e9,
+    'HTTP, 32 clients, GMAC/s': http.macsPerSecond / 1e9,
     'tokenising and queueing add, %': added(engine),
     'HTTP, tokenising and queueing add, %': added(http),
     'the same, of the cores that the load generator leaves, %': leftByLoad * (added(http) + 100) - 100,
@@ -95,6 +97,10 @@ function print(measured: Figures[]): void {
       }),
     ),
   )
+  // A median leaves out what comes now and then, such as a full collection of garbage or a checkpoint of the store.
+  const total = (name: keyof Figures) => measured.reduce((sum, round) => sum + round[name], 0)
+  const added = 100 * (total('forward pass alone, GMAC/s') / total('HTTP, 32 clients, GMAC/s') - 1)
+  console.log(`All rounds together, HTTP, tokenising and queueing add ${rounded(added)}%.`)
 }
 
 function rounded(value: number): number {
