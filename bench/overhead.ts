@@ -18,7 +18,7 @@ import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
 
 /**
  * V8 compiles what a request meets, and compiles it again when it meets something else, such as clients that leave: its threads take 35 µs
- * of a text in the first twenty seconds of load, 16 in the next twenty and 3 after a minute, and the event loop 120, 110 and 98. A
+ * of a text in the second ten seconds of load, 16 in the twenty after and 3 to 8 after a minute, and the event loop 120, 110 and 98. A
  * server runs for longer. Loads of the length of a round's, so that clients come and go as they will.
  */
 const WARM_UP_SECONDS = 60

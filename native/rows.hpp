@@ -88,9 +88,8 @@ void quantiseSome(const float* input, int width, int stride, int rows, const flo
   }
 }
 
-// Rows ahead that are fetched meanwhile: x was last seen a layer ago, and half of what is added to it comes from another core.
+// Rows of x ahead that are fetched meanwhile: they were last seen a layer ago.
 constexpr int kNormRowsAhead = 2;
-constexpr int kAddedRowsAhead = 1;
 
 void normalise(float* x, const float* added, const Norm& norm, float epsilon, int width, int stride, int rows, uint8_t* quantised,
                int quantisedStride, float* scales) {
@@ -100,7 +99,6 @@ void normalise(float* x, const float* added, const Norm& norm, float epsilon, in
     if (added) {
       const float* const more = added + (size_t)row * stride;
       byLanes(width, [&](int lane, int i, int left) {
-        __builtin_prefetch(more + kAddedRowsAhead * stride + i);
         const Floats value = loadSome(at + i, left) + loadSome(more + i, left);
         storeSome(at + i, value, left);
         sum.lanes[lane] = sum.lanes[lane] + value;
