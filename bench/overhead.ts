@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { coresLeftShare } from './load/cores-left.ts'
 import { measure } from './measure.ts'
 import { createProgress } from './report/progress.ts'
-import { spreadOf } from './report/statistics.ts'
+import { mean, spreadOf } from './report/statistics.ts'
 import { startValence, VALENCE_FLAGS } from './subjects/start-valence.ts'
 
 /**
@@ -61,7 +61,7 @@ async function oneRound(round: number) {
   const alone = await measure(forward, { ...common, mode: 'batches' })
   const engine = await measure(subject, { ...common, mode: 'batches' })
   const http = await measure(subject, { ...common, mode: 'http32' })
-  const added = (other: { macsPerSecond: number }) => 100 * (alone.macsPerSecond / other.macsPerSecond - 1)
+  const added = (other: { macsPerSecond: number }) => addedPercent(alone.macsPerSecond, other.macsPerSecond)
   const timing = (name: string) => http.serverTimingMs?.[name] ?? Number.NaN
   const { loadCpuMs: cpuMs = Number.NaN, elapsedMs } = http
   const leftByLoad = coresLeftShare({ cpuMs, elapsedMs })
@@ -98,9 +98,14 @@ function print(measured: Figures[]): void {
     ),
   )
   // A median leaves out what comes now and then, such as a full collection of garbage or a checkpoint of the store.
-  const total = (name: keyof Figures) => measured.reduce((sum, round) => sum + round[name], 0)
-  const added = 100 * (total('forward pass alone, GMAC/s') / total('HTTP, 32 clients, GMAC/s') - 1)
+  const overall = (name: keyof Figures) => mean(measured.map((round) => round[name]))
+  const added = addedPercent(overall('forward pass alone, GMAC/s'), overall('HTTP, 32 clients, GMAC/s'))
   console.log(`All rounds together, HTTP, tokenising and queueing add ${rounded(added)}%.`)
+}
+
+/** What more time the same work takes, told from how much of it is done in a second. */
+function addedPercent(aloneRate: number, otherRate: number): number {
+  return 100 * (aloneRate / otherRate - 1)
 }
 
 function rounded(value: number): number {
